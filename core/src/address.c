@@ -1,0 +1,155 @@
+#include "address.h"
+
+enum { IPV4_BITS = 32, IPV6_BITS = 128, MAPPED_BITS = 96 };
+enum { GROUPS = 8, QUAD_GROUPS = 2, NO_GAP = GROUPS + 1 };
+
+/* The decimal at `at`, without sign or leading zero and at most `limit`.
+ * Returns its end, or NULL. Stops at the first digit too many, so that it
+ * cannot overflow. */
+static const char *read_decimal(const char *at, const char *end, unsigned limit, unsigned *out) {
+    const char *start = at;
+    unsigned value = 0;
+    for (; at < end; at++) {
+        unsigned digit = (unsigned)(unsigned char)*at - '0';
+        if (digit > 9) break;
+        if (value == 0 && at > start) return NULL;
+        value = value * 10 + digit;
+        if (value > limit) return NULL;
+    }
+    *out = value;
+    return at == start ? NULL : at;
+}
+
+static bool read_quad(const char *at, const char *end, uint32_t *out) {
+    uint32_t value = 0;
+    for (int octet = 0; octet < 4; octet++) {
+        unsigned number;
+        if (octet > 0 && (at == end || *at++ != '.')) return false;
+        at = read_decimal(at, end, 255, &number);
+        if (at == NULL) return false;
+        value = value << 8 | number;
+    }
+    *out = value;
+    return at == end;
+}
+
+/* Up to four hexadecimal digits; returns where they end. */
+static const char *read_group(const char *at, const char *end, uint16_t *out) {
+    unsigned value = 0;
+    for (int digits = 0; digits < 4 && at < end; digits++, at++) {
+        unsigned digit = (unsigned)(unsigned char)*at - '0';
+        if (digit > 9) {
+            digit = ((unsigned)(unsigned char)*at | 0x20) - 'a';
+            if (digit > 5) break;
+            digit += 10;
+        }
+        value = value << 4 | digit;
+    }
+    *out = (uint16_t)value;
+    return at;
+}
+
+/* The groups of an IPv6 address as they are written, a dotted quad as two of
+ * them. `gap` is how many stand before the `::`, or NO_GAP. Returns how many there
+ * are, or -1. */
+static int read_groups(const char *at, const char *end, uint16_t groups[GROUPS], int *gap) {
+    int count = 0;
+    *gap = NO_GAP;
+    if (end - at >= 2 && at[0] == ':' && at[1] == ':') {
+        *gap = 0;
+        at += 2;
+    }
+    while (at < end) {
+        const char *start = at;
+        if (count == GROUPS) return -1;
+        at = read_group(at, end, &groups[count]);
+        if (at < end && *at == '.') {
+            uint32_t quad;
+            if (count > GROUPS - QUAD_GROUPS || !read_quad(start, end, &quad)) return -1;
+            groups[count++] = (uint16_t)(quad >> 16);
+            groups[count++] = (uint16_t)quad;
+            return count;
+        }
+        if (at == start) return -1;
+        count++;
+        if (at == end) break;
+        if (*at++ != ':' || at == end) return -1;
+        if (*at == ':') {
+            if (*gap != NO_GAP) return -1;
+            *gap = count;
+            at++;
+        }
+    }
+    return count;
+}
+
+static bool read_ipv6(const char *at, const char *end, postern__address *out) {
+    uint16_t groups[GROUPS];
+    int gap;
+    int count = read_groups(at, end, groups, &gap);
+    /* A `::` stands for one group of zeros at least. */
+    if (count < 0 || (count == GROUPS) != (gap == NO_GAP)) return false;
+    uint64_t halves[2] = {0, 0};
+    for (int i = 0; i < count; i++) {
+        int place = i < gap ? i : i + GROUPS - count;
+        halves[place / 4] |= (uint64_t)groups[i] << (48 - 16 * (place % 4));
+    }
+    *out = (postern__address){.high = halves[0], .low = halves[1], .family = 6};
+    return true;
+}
+
+/* The address in the family it is written in. */
+static bool read_address(postern_span text, postern__address *out) {
+    if (text.length == 0) return false;
+    const char *end = text.text + text.length;
+    uint32_t quad;
+    if (read_quad(text.text, end, &quad)) {
+        *out = (postern__address){.high = (uint64_t)quad << 32, .low = 0, .family = 4};
+        return true;
+    }
+    return read_ipv6(text.text, end, out);
+}
+
+static bool is_mapped(const postern__address *address) {
+    return address->family == 6 && address->high == 0 && address->low >> 32 == 0xFFFF;
+}
+
+static void unmap(postern__address *address) {
+    *address = (postern__address){.high = address->low << 32, .low = 0, .family = 4};
+}
+
+bool postern__address_parse(postern_span text, postern__address *out) {
+    if (!read_address(text, out)) return false;
+    if (is_mapped(out)) unmap(out);
+    return true;
+}
+
+static unsigned bits_of(const postern__address *address) {
+    return address->family == 4 ? IPV4_BITS : IPV6_BITS;
+}
+
+bool postern__prefix_parse(postern_span text, postern__prefix *out) {
+    size_t slash = postern__span_find(text, 0, '/');
+    postern__address address;
+    if (!read_address((postern_span){text.text, slash}, &address)) return false;
+    unsigned bits = bits_of(&address);
+    unsigned length = bits;
+    if (slash < text.length) {
+        const char *end = text.text + text.length;
+        if (read_decimal(text.text + slash + 1, end, bits, &length) != end) return false;
+    }
+    if (is_mapped(&address) && length >= MAPPED_BITS) {
+        unmap(&address);
+        length -= MAPPED_BITS;
+    }
+    address.high &= postern__high_mask(length);
+    address.low &= postern__low_mask(length);
+    *out = (postern__prefix){.address = address, .length = (uint8_t)length};
+    return true;
+}
+
+unsigned postern__prefix_limit(postern_span text) {
+    postern__address address;
+    postern_span before_slash = {text.text, postern__span_find(text, 0, '/')};
+    return read_address(before_slash, &address) ? bits_of(&address) : 0;
+}

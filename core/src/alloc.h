@@ -1,0 +1,50 @@
+/* Allocator calls and the growable array that everything is built in. */
+#ifndef POSTERN_ALLOC_H
+#define POSTERN_ALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "postern.h"
+
+/* The caller's allocator, or malloc's when `allocator` is NULL. */
+postern_allocator postern__allocator(const postern_allocator *allocator);
+
+/* NULL when memory ran out; nothing is zeroed. `size` is never 0. */
+void *postern__alloc(const postern_allocator *allocator, size_t size);
+void postern__free(const postern_allocator *allocator, void *block, size_t size);
+
+/* A growable array of items of one size.
+ *
+ *    items ---> [ item 0 | item 1 | ... | item count-1 | room up to capacity ]
+ *
+ * Pointers into it end with the next push. After a failed push the vector
+ * holds what it held before. */
+typedef struct postern__vector {
+    char *items;
+    size_t count;
+    size_t capacity;
+    size_t item_size;
+    postern_allocator allocator;
+} postern__vector;
+
+void postern__vector_init(postern__vector *vector, size_t item_size,
+                          const postern_allocator *allocator);
+void postern__vector_free(postern__vector *vector);
+
+/* Room for `more` items after the last; false when memory ran out. */
+bool postern__vector_reserve(postern__vector *vector, size_t more);
+
+/* Appends `count` items, copied from `items`, or uninitialised when that is
+ * NULL. The first of them, or NULL when memory ran out. */
+void *postern__vector_push(postern__vector *vector, const void *items, size_t count);
+
+/* Item `index` as a pointer to `type`; NULL in a vector that never held any,
+ * since C has no NULL + 0. */
+#define POSTERN__AT(vector, type, index) ((type *)postern__vector_at(vector, index))
+
+static inline void *postern__vector_at(const postern__vector *vector, size_t index) {
+    return vector->items == NULL ? NULL : vector->items + index * vector->item_size;
+}
+
+#endif

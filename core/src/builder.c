@@ -1,0 +1,196 @@
+#include "builder.h"
+
+#include "utf8.h"
+
+/* ---- Making one -----------------------------------------------------------*/
+
+/* Where everything stood, to go back to when a policy is refused. */
+typedef struct checkpoint {
+    size_t keys;
+    uint32_t room, most;
+#define COUNT(name, type) size_t name;
+    POSTERN__TABLES(COUNT)
+#undef COUNT
+} checkpoint;
+
+static checkpoint mark(const postern_builder *builder) {
+    checkpoint point = {.keys = builder->keys.symbols.count,
+                        .room = builder->template_tables.room,
+                        .most = builder->template_tables.most};
+#define MARK(name, type) point.name = builder->name.count;
+    POSTERN__TABLES(MARK)
+#undef MARK
+    return point;
+}
+
+static void go_back(postern_builder *builder, const checkpoint *point) {
+    postern__symbols_cut(&builder->keys, point->keys);
+    builder->template_tables.room = point->room;
+    builder->template_tables.most = point->most;
+#define CUT(name, type) builder->name.count = point->name;
+    POSTERN__TABLES(CUT)
+#undef CUT
+}
+
+void postern_builder_free(postern_builder *builder) {
+    if (builder == NULL) return;
+    postern_allocator allocator = builder->allocator;
+    postern__symbols_free(&builder->keys);
+    postern__vector_free(&builder->api_arn);
+#define FREE(name, type) postern__vector_free(&builder->name);
+    POSTERN__TABLES(FREE)
+#undef FREE
+    postern__free(&allocator, builder, sizeof *builder);
+}
+
+/* The ARN becomes part of a pattern: nothing in it may act as one. */
+static bool has_pattern(postern_span arn) {
+    for (size_t i = 0; i < arn.length; i++) {
+        if (arn.text[i] != '\0' && strchr("/*?$", arn.text[i]) != NULL) return true;
+    }
+    return false;
+}
+
+static int check_options(const postern_options *options, postern_error *error) {
+    if (postern_policy_type_name(options->policy_type) == NULL) {
+        return postern__fail(error, POSTERN_MISUSE, 0, 0, "no such policy type: %d",
+                             (int)options->policy_type);
+    }
+    if (options->strictness != POSTERN_ATTACHABLE && options->strictness != POSTERN_STRUCTURAL) {
+        return postern__fail(error, POSTERN_MISUSE, 0, 0, "no such strictness: %d",
+                             (int)options->strictness);
+    }
+    postern_span arn = {options->api_arn, options->api_arn_length};
+    postern__arn parts;
+    if (arn.text != NULL &&
+        (!postern__utf8_valid(arn) || !postern__arn_split(arn, &parts) ||
+         parts.part[POSTERN__ARN_RESOURCE].length == 0 ||
+         has_pattern(arn))) {
+        return postern__fail(error, POSTERN_VALUE, 0, 0,
+                             "`%.*s%s` is not the ARN of an API: write "
+                             "arn:partition:execute-api:region:account:api-id",
+                             POSTERN__QUOTE(arn));
+    }
+    return POSTERN_OK;
+}
+
+postern_builder *postern_builder_new(const postern_options *options, postern_error *error) {
+    static const postern_options defaults = {.policy_type = POSTERN_IDENTITY};
+    if (options == NULL) options = &defaults;
+    if (check_options(options, error) != POSTERN_OK) return NULL;
+    postern_allocator allocator = postern__allocator(options->allocator);
+    postern_builder *builder = postern__alloc(&allocator, sizeof *builder);
+    if (builder == NULL) {
+        postern__no_memory(error);
+        return NULL;
+    }
+    memset(builder, 0, sizeof *builder);
+    builder->allocator = allocator;
+    builder->policy_type = options->policy_type;
+    builder->strictness = options->strictness;
+#define INIT(name, type) postern__vector_init(&builder->name, sizeof(type), &allocator);
+    POSTERN__TABLES(INIT)
+#undef INIT
+    postern__vector_init(&builder->api_arn, 1, &allocator);
+    postern__symbols_init(&builder->keys, &builder->names, &allocator);
+    builder->template_tables = (postern__template_tables){
+        .texts = &builder->texts, .variables = &builder->variables, .symbols = &builder->keys};
+    if (options->api_arn != NULL &&
+        (postern__vector_push(&builder->api_arn, options->api_arn, options->api_arn_length) == NULL ||
+         postern__vector_push(&builder->api_arn, "/", 1) == NULL)) {
+        postern__no_memory(error);
+        postern_builder_free(builder);
+        return NULL;
+    }
+    return builder;
+}
+
+/* ---- Adding a policy ------------------------------------------------------*/
+
+int postern_builder_add(postern_builder *builder, const char *name, size_t name_length,
+                        const char *json, size_t json_length, postern_error *error) {
+    postern__policy policy;
+    checkpoint point = mark(builder);
+    postern_error own;
+    if (error == NULL) error = &own; /* the document tells its status through it */
+    postern_document *document =
+        postern_document_new(json, json_length, &builder->allocator, error);
+    if (document == NULL) return error->status;
+    int status = postern__policy_read(&policy, document, builder->policy_type, &builder->allocator,
+                                      error);
+    if (status == POSTERN_OK) {
+        status = postern__compile_policy(builder, &policy, (postern_span){name, name_length}, error);
+        postern__policy_free(&policy);
+    }
+    postern_document_free(document);
+    if (status != POSTERN_OK) go_back(builder, &point);
+    return status;
+}
+
+/* ---- The set -------------------------------------------------------------*/
+
+/* Rules, every Deny before every Allow, in document order otherwise. */
+static bool fill_order(postern_builder *builder, uint32_t *denies) {
+    const postern__rule *rules = POSTERN__AT(&builder->rules, postern__rule, 0);
+    builder->order.count = 0;
+    if (!postern__vector_reserve(&builder->order, builder->rules.count)) return false;
+    for (int effect = POSTERN_DENY; effect >= POSTERN_ALLOW; effect--) {
+        for (uint32_t i = 0; i < builder->rules.count; i++) {
+            if (rules[i].effect == effect) postern__vector_push(&builder->order, &i, 1);
+        }
+        if (effect == POSTERN_DENY) *denies = (uint32_t)builder->order.count;
+    }
+    return true;
+}
+
+/* Gives every table its place; the size of the whole, 0 when that is too much. */
+static size_t place_tables(const postern_builder *builder, postern_set *set) {
+    size_t size = sizeof *set;
+#define PLACE(table, type)                                       \
+    size = (size + 7) & ~(size_t)7;                              \
+    set->table.offset = (uint32_t)size;                          \
+    set->table.count = (uint32_t)builder->table.count;           \
+    size += builder->table.count * sizeof(type);                 \
+    if (size > POSTERN__SET_BYTES) return 0;
+    POSTERN__TABLES(PLACE)
+#undef PLACE
+    return size;
+}
+
+postern_set *postern_builder_build(postern_builder *builder, postern_error *error) {
+    postern_set head = {.allocator = builder->allocator,
+                        .policy_type = builder->policy_type,
+                        .room = builder->template_tables.room,
+                        .most = builder->template_tables.most};
+    /* The keys keep their tables to themselves until now. */
+    builder->symbols.count = builder->sorted.count = 0;
+    if (!fill_order(builder, &head.denies) ||
+        postern__vector_push(&builder->symbols, builder->keys.symbols.items,
+                             builder->keys.symbols.count) == NULL ||
+        postern__vector_push(&builder->sorted, builder->keys.sorted.items,
+                             builder->keys.sorted.count) == NULL) {
+        postern__no_memory(error);
+        return NULL;
+    }
+    head.size = place_tables(builder, &head);
+    if (head.size == 0) {
+        postern__fail(error, POSTERN_LIMIT, 0, 0, "more than %d bytes in a set: make several sets",
+                      POSTERN__SET_BYTES);
+        return NULL;
+    }
+    postern_set *set = postern__alloc(&builder->allocator, (size_t)head.size);
+    if (set == NULL) {
+        postern__no_memory(error);
+        return NULL;
+    }
+    memset(set, 0, (size_t)head.size);
+    *set = head;
+#define COPY(table, type)                                                                  \
+    if (builder->table.count > 0)                                                          \
+        memcpy((char *)set + set->table.offset, builder->table.items,                      \
+               builder->table.count * sizeof(type));
+    POSTERN__TABLES(COPY)
+#undef COPY
+    set->principal_arn = postern_set_find_key(set, "aws:principalarn", 16);
+    return set;
+}

@@ -1,0 +1,32 @@
+/* One checked policy into the tables that a set is built from. */
+#ifndef POSTERN_COMPILE_H
+#define POSTERN_COMPILE_H
+
+#include "policy.h"
+#include "set.h"
+
+enum {
+    /* A set has 32-bit offsets. */
+    POSTERN__SET_BYTES = 0x7FFFFFFF
+};
+
+/* The tables of a set while they grow. `symbols` and `sorted` are filled last,
+ * from `keys`. */
+struct postern_builder {
+    postern_allocator allocator;
+    int32_t policy_type;
+    int32_t strictness;
+    postern__symbols keys; /* its own symbols and sorted vectors */
+    postern__template_tables template_tables;
+    postern__vector api_arn; /* bytes, with a final slash; empty: any API */
+#define VECTOR(name, type) postern__vector name;
+    POSTERN__TABLES(VECTOR)
+#undef VECTOR
+};
+
+/* Appends `policy` to the tables of `builder`, called `name` from then on. When
+ * it fails the tables hold a part of it: the caller takes them back. */
+int postern__compile_policy(postern_builder *builder, const postern__policy *policy,
+                            postern_span name, postern_error *error);
+
+#endif

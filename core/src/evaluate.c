@@ -1,0 +1,193 @@
+#include "evaluate.h"
+
+void postern__scene_init(postern__scene *scene, const postern_set *set, postern_request *request) {
+    scene->set = set;
+    scene->request = request;
+    scene->action = (postern_span){request->action.items, request->action.count};
+    scene->resource = (postern_span){request->resource.items, request->resource.count};
+    scene->row = postern__request_row(request);
+    scene->bench = (postern__bench){
+        .pool = {.texts = POSTERN__ITEMS(set, texts, char),
+                 .names = POSTERN__ITEMS(set, names, char),
+                 .variables = POSTERN__ITEMS(set, variables, postern__variable)},
+        .operands = POSTERN__ITEMS(set, operands, postern__operand),
+        .parts = POSTERN__ITEMS(set, templates, postern__template),
+        .ranges = POSTERN__ITEMS(set, ranges, char),
+        .row = &scene->row,
+    };
+}
+
+/* ---- Elements ------------------------------------------------------------*/
+
+postern_truth postern__action_matches(const postern__scene *scene, const postern__rule *rule) {
+    const postern__template *templates =
+        POSTERN__ITEMS(scene->set, templates, postern__template) + rule->actions.first;
+    for (uint32_t i = 0; i < rule->actions.count; i++) {
+        if (postern__glob_match(&templates[i].glob, scene->bench.pool.texts, scene->action)) {
+            return rule->not_action ? POSTERN_NO : POSTERN_YES;
+        }
+    }
+    return rule->not_action ? POSTERN_YES : POSTERN_NO;
+}
+
+postern_truth postern__resource_matches(const postern__scene *scene, const postern__rule *rule,
+                                        int32_t *key) {
+    const postern__template *templates =
+        POSTERN__ITEMS(scene->set, templates, postern__template) + rule->resources.first;
+    postern_truth any = POSTERN_NO;
+    /* A trust policy speaks of the role it is attached to. */
+    if (!rule->has_resource) return POSTERN_YES;
+    for (uint32_t i = 0; i < rule->resources.count && any != POSTERN_YES; i++) {
+        postern_truth one =
+            postern__template_match(&templates[i], &scene->bench, scene->resource, key);
+        if (one != POSTERN_NO) any = one;
+    }
+    return rule->not_resource ? postern__truth_not(any) : any;
+}
+
+static postern__principal_list principals_of(const postern__scene *scene,
+                                             const postern__rule *rule) {
+    int32_t symbol = scene->set->principal_arn;
+    return (postern__principal_list){
+        .principals =
+            POSTERN__ITEMS(scene->set, principals, postern__principal) + rule->principals.first,
+        .count = rule->principals.count,
+        .texts = scene->bench.pool.texts,
+        .principal_arn = symbol >= 0 ? &scene->row.cells[symbol] : NULL,
+        .row = &scene->row,
+    };
+}
+
+/* NotPrincipal: a Deny for everybody who is not exempt. With Allow it never
+ * matches; in a resource policy nobody with a permissions boundary is exempt
+ * (IAM User Guide, "AWS JSON policy elements: NotPrincipal"). */
+static void not_principal_finding(const postern__scene *scene, const postern__rule *rule,
+                                  const postern__principal_list *list, postern__finding *out) {
+    const postern__caller *caller = &scene->request->caller;
+    postern_truth exempt = postern__principal_exempts(list, caller);
+    if (caller->bounded && scene->set->policy_type == POSTERN_RESOURCE) exempt = POSTERN_NO;
+    if (rule->effect == POSTERN_ALLOW || exempt == POSTERN_YES) return;
+    if (exempt == POSTERN_NO) out->sure = POSTERN_MATCH_WILD;
+    else out->possible = POSTERN_MATCH_WILD;
+}
+
+void postern__principal_finding(const postern__scene *scene, const postern__rule *rule,
+                                postern__finding *out) {
+    *out = (postern__finding){POSTERN_MATCH_NONE, POSTERN_MATCH_NONE, -1};
+    if (!rule->has_principal) {
+        out->sure = POSTERN_MATCH_NA;
+        return;
+    }
+    postern__principal_list list = principals_of(scene, rule);
+    if (rule->not_principal) {
+        not_principal_finding(scene, rule, &list, out);
+    } else {
+        postern__principal_match(&list, &scene->request->caller, &out->sure, &out->possible);
+    }
+    if (out->possible != POSTERN_MATCH_NONE) out->key = scene->set->principal_arn;
+}
+
+/* ---- A statement ---------------------------------------------------------*/
+
+/* A condition or a resource that is unknown leaves nothing sure. */
+static void doubt(postern__finding *finding, int32_t key) {
+    if (finding->sure > finding->possible) finding->possible = finding->sure;
+    finding->sure = POSTERN_MATCH_NONE;
+    finding->key = key;
+}
+
+postern__finding postern__rule_finding(const postern__scene *scene, const postern__rule *rule) {
+    static const postern__finding nothing = {POSTERN_MATCH_NONE, POSTERN_MATCH_NONE, -1};
+    postern__finding finding;
+    int32_t key = -1;
+    if (postern__action_matches(scene, rule) == POSTERN_NO) return nothing;
+    postern_truth resource = postern__resource_matches(scene, rule, &key);
+    if (resource == POSTERN_NO) return nothing;
+    postern__principal_finding(scene, rule, &finding);
+    if (finding.sure == POSTERN_MATCH_NONE && finding.possible == POSTERN_MATCH_NONE) return nothing;
+    if (resource == POSTERN_UNKNOWN) doubt(&finding, key);
+    const postern__condition *conditions =
+        POSTERN__ITEMS(scene->set, conditions, postern__condition) + rule->conditions.first;
+    for (uint32_t i = 0; i < rule->conditions.count; i++) {
+        postern_truth truth = postern__condition_test(&conditions[i], &scene->bench, &key);
+        if (truth == POSTERN_NO) return nothing;
+        if (truth == POSTERN_UNKNOWN) doubt(&finding, key);
+    }
+    return finding;
+}
+
+/* ---- The decision --------------------------------------------------------*/
+
+/* What a match is worth to the flow that combines gates: whether the caller or
+ * everybody is named makes no difference there. */
+static int worth(postern_match match) {
+    return match == POSTERN_MATCH_WILD ? POSTERN_MATCH_DIRECT : match;
+}
+
+static int32_t decide(postern_decision *decision, int32_t outcome) {
+    decision->outcome = outcome;
+    return outcome;
+}
+
+/* Deny first: one that matches ends it, one that may match leaves the request
+ * undecided whatever the Allows say. */
+static bool sweep_denies(const postern__scene *scene, postern_decision *decision) {
+    const uint32_t *order = POSTERN__ITEMS(scene->set, order, uint32_t);
+    for (uint32_t i = 0; i < scene->set->denies; i++) {
+        postern__finding finding =
+            postern__rule_finding(scene, postern__set_rule(scene->set, order[i]));
+        if (finding.sure != POSTERN_MATCH_NONE) {
+            decision->statement = (int32_t)order[i];
+            decision->key = -1;
+            decide(decision, POSTERN_EXPLICITLY_DENIED);
+            return true;
+        }
+        if (finding.possible != POSTERN_MATCH_NONE && decision->key < 0) {
+            decision->key = finding.key;
+            decide(decision, POSTERN_UNDECIDED);
+        }
+    }
+    return decision->outcome == POSTERN_UNDECIDED;
+}
+
+/* The strongest Allow decides, the first of equals. One that may be stronger
+ * still leaves it undecided. */
+static int32_t sweep_allows(const postern__scene *scene, postern_decision *decision) {
+    const uint32_t *order = POSTERN__ITEMS(scene->set, order, uint32_t);
+    postern_match possible = POSTERN_MATCH_NONE;
+    for (uint32_t i = scene->set->denies; i < scene->set->rules.count; i++) {
+        postern__finding finding =
+            postern__rule_finding(scene, postern__set_rule(scene->set, order[i]));
+        /* Compared as they are, so that their order cannot change the answer. */
+        if ((int32_t)finding.sure > decision->match) {
+            decision->match = (int32_t)finding.sure;
+            decision->statement = (int32_t)order[i];
+        }
+        if (worth(finding.possible) > worth(possible)) {
+            possible = finding.possible;
+            decision->key = finding.key;
+        }
+    }
+    if (worth(possible) > worth((postern_match)decision->match)) {
+        decision->statement = -1;
+        decision->match = POSTERN_MATCH_NONE;
+        return decide(decision, POSTERN_UNDECIDED);
+    }
+    decision->key = -1;
+    return decide(decision, decision->match != POSTERN_MATCH_NONE ? POSTERN_ALLOWED
+                                                                 : POSTERN_IMPLICITLY_DENIED);
+}
+
+int32_t postern_evaluate(const postern_set *set, postern_request *request,
+                         postern_decision *decision) {
+    postern_decision own;
+    if (decision == NULL) decision = &own;
+    *decision = (postern_decision){
+        .outcome = POSTERN_IMPLICITLY_DENIED, .statement = -1, .key = -1};
+    decision->status = postern__request_ready(request, set);
+    if (decision->status != POSTERN_OK) return decision->outcome;
+    postern__scene scene;
+    postern__scene_init(&scene, set, request);
+    if (sweep_denies(&scene, decision)) return decision->outcome;
+    return sweep_allows(&scene, decision);
+}

@@ -1,0 +1,234 @@
+#include "principal.h"
+
+/* ---- Callers -------------------------------------------------------------*/
+
+/* `kind/rest`: true and the rest when `resource` starts with `kind`, a slash
+ * included. */
+static bool after(postern_span resource, postern_span kind, postern_span *rest) {
+    if (!postern__span_starts(resource, kind)) return false;
+    *rest = postern__span_from(resource, kind.length);
+    return true;
+}
+
+static bool is_arn(const postern__arn *arn) {
+    return postern__span_equal(arn->part[POSTERN__ARN_PREFIX], POSTERN__SPAN("arn"));
+}
+
+static postern__caller_kind iam_caller(const postern__arn *arn, postern_span *name) {
+    postern_span resource = arn->part[POSTERN__ARN_RESOURCE], rest;
+    if (postern__span_equal(resource, POSTERN__SPAN("root"))) return POSTERN__ROOT_USER;
+    if (!after(resource, POSTERN__SPAN("user/"), &rest)) return POSTERN__OTHER;
+    *name = postern__last_path_part(rest);
+    return POSTERN__USER;
+}
+
+static postern__caller_kind sts_caller(const postern__arn *arn, postern_span *name) {
+    postern_span resource = arn->part[POSTERN__ARN_RESOURCE], rest;
+    if (after(resource, POSTERN__SPAN("federated-user/"), &rest)) {
+        *name = postern__last_path_part(rest);
+        return POSTERN__FEDERATED_USER;
+    }
+    if (!after(resource, POSTERN__SPAN("assumed-role/"), &rest)) return POSTERN__OTHER;
+    *name = (postern_span){rest.text, postern__span_find(rest, 0, '/')};
+    return POSTERN__SESSION;
+}
+
+postern__caller postern__caller_parse(postern_span text, bool bounded) {
+    postern__caller caller = {.kind = POSTERN__OTHER, .bounded = bounded, .text = text};
+    postern__arn arn;
+    if (postern__span_equal(text, POSTERN__SPAN("*"))) caller.kind = POSTERN__ANONYMOUS;
+    if (!postern__arn_split(text, &arn) || !is_arn(&arn)) return caller;
+    postern_span service = arn.part[POSTERN__ARN_SERVICE];
+    if (postern__span_equal(service, POSTERN__SPAN("iam"))) {
+        caller.kind = iam_caller(&arn, &caller.name);
+    } else if (postern__span_equal(service, POSTERN__SPAN("sts"))) {
+        caller.kind = sts_caller(&arn, &caller.name);
+    }
+    if (caller.kind == POSTERN__OTHER) return caller;
+    caller.partition = arn.part[POSTERN__ARN_PARTITION];
+    caller.account = arn.part[POSTERN__ARN_ACCOUNT];
+    return caller;
+}
+
+/* ---- Policy values -------------------------------------------------------*/
+
+postern__principal_type postern__principal_type_of(postern_span name) {
+    static const postern_span names[] = {{"AWS", 3},
+                                         {"Service", 7},
+                                         {"Federated", 9},
+                                         {"CanonicalUser", 13}};
+    for (int i = 0; i < POSTERN__PRINCIPAL_TYPES; i++) {
+        if (postern__span_equal(name, names[i])) return (postern__principal_type)i;
+    }
+    return POSTERN__PRINCIPAL_TYPES;
+}
+
+static bool has_wildcard(postern_span text) {
+    return postern__span_find(text, 0, '*') < text.length ||
+           postern__span_find(text, 0, '?') < text.length;
+}
+
+static postern__principal_kind classify_arn(const postern__arn *arn, postern_span *name) {
+    postern_span service = arn->part[POSTERN__ARN_SERVICE];
+    postern_span resource = arn->part[POSTERN__ARN_RESOURCE], rest;
+    if (!is_arn(arn) || !postern__is_account(arn->part[POSTERN__ARN_ACCOUNT])) {
+        return POSTERN__NAMES_NOBODY;
+    }
+    if (postern__span_equal(service, POSTERN__SPAN("sts"))) {
+        bool session = after(resource, POSTERN__SPAN("assumed-role/"), &rest) ||
+                       after(resource, POSTERN__SPAN("federated-user/"), &rest);
+        return session ? POSTERN__NAMES_SESSION : POSTERN__NAMES_NOBODY;
+    }
+    if (!postern__span_equal(service, POSTERN__SPAN("iam"))) return POSTERN__NAMES_NOBODY;
+    if (postern__span_equal(resource, POSTERN__SPAN("root"))) return POSTERN__NAMES_ACCOUNT;
+    bool user = after(resource, POSTERN__SPAN("user/"), &rest);
+    if (!user && !after(resource, POSTERN__SPAN("role/"), &rest)) return POSTERN__NAMES_NOBODY;
+    *name = postern__last_path_part(rest);
+    return user ? POSTERN__NAMES_USER : POSTERN__NAMES_ROLE;
+}
+
+static postern__principal_kind classify(postern__principal_type type, postern_span text,
+                                        postern_span *partition, postern_span *account,
+                                        postern_span *name) {
+    postern__arn arn;
+    if (type == POSTERN__AWS && postern__span_equal(text, POSTERN__SPAN("*"))) {
+        return POSTERN__NAMES_ANYONE;
+    }
+    if (has_wildcard(text) || text.length == 0) return POSTERN__NAMES_NOBODY;
+    if (type != POSTERN__AWS) return POSTERN__NAMES_OTHER;
+    if (postern__is_account(text)) {
+        *account = text;
+        return POSTERN__NAMES_ACCOUNT;
+    }
+    if (!postern__arn_split(text, &arn)) return POSTERN__NAMES_NOBODY;
+    *partition = arn.part[POSTERN__ARN_PARTITION];
+    *account = arn.part[POSTERN__ARN_ACCOUNT];
+    return classify_arn(&arn, name);
+}
+
+postern__principal postern__principal_parse(postern__principal_type type, postern_span text,
+                                            uint32_t offset) {
+    postern_span partition = {text.text, 0}, account = {text.text, 0}, name = {text.text, 0};
+    postern__principal_kind kind = classify(type, text, &partition, &account, &name);
+    return (postern__principal){
+        .kind = (uint32_t)kind,
+        .text = offset,
+        .text_length = (uint32_t)text.length,
+        .partition = offset + (uint32_t)(partition.text - text.text),
+        .partition_length = (uint32_t)partition.length,
+        .account = offset + (uint32_t)(account.text - text.text),
+        .account_length = (uint32_t)account.length,
+        .name = offset + (uint32_t)(name.text - text.text),
+        .name_length = (uint32_t)name.length,
+    };
+}
+
+/* ---- Meeting -------------------------------------------------------------*/
+
+/* The role ARN that aws:PrincipalArn names, when it names one of the caller's
+ * account; else empty. */
+static postern_span caller_role(const postern__principal_list *list,
+                                const postern__caller *caller) {
+    postern_span none = {NULL, 0}, rest;
+    postern__arn arn;
+    if (list->principal_arn == NULL || list->principal_arn->state != POSTERN__SINGLE) return none;
+    postern_span text =
+        postern__value_text(list->row, &list->row->values[list->principal_arn->first]);
+    if (!postern__arn_split(text, &arn) ||
+        !postern__span_equal(arn.part[POSTERN__ARN_SERVICE], POSTERN__SPAN("iam")) ||
+        !postern__span_equal(arn.part[POSTERN__ARN_ACCOUNT], caller->account) ||
+        !after(arn.part[POSTERN__ARN_RESOURCE], POSTERN__SPAN("role/"), &rest)) {
+        return none;
+    }
+    return text;
+}
+
+static postern_truth match_role(const postern__principal_list *list, postern_span role,
+                                postern_span name, const postern__caller *caller) {
+    if (list->principal_arn != NULL && list->principal_arn->state == POSTERN__UNRESOLVED) {
+        return POSTERN_UNKNOWN;
+    }
+    postern_span whole = caller_role(list, caller);
+    bool same = whole.length > 0 ? postern__span_equal(whole, role)
+                                 : postern__span_equal(caller->name, name);
+    return same ? POSTERN_YES : POSTERN_NO;
+}
+
+/* An ARN names an account of its own partition; twelve digits name it in any. */
+static bool same_account(const postern__principal_list *list, const postern__principal *principal,
+                         const postern__caller *caller) {
+    postern_span partition = {list->texts + principal->partition, principal->partition_length};
+    postern_span account = {list->texts + principal->account, principal->account_length};
+    return caller->account.length > 0 && postern__span_equal(account, caller->account) &&
+           (partition.length == 0 || postern__span_equal(partition, caller->partition));
+}
+
+/* How one value meets the caller; `match` is NONE only for a clear no. */
+static postern_truth match_one(const postern__principal_list *list,
+                               const postern__principal *principal, const postern__caller *caller,
+                               postern_match *match) {
+    postern_span text = {list->texts + principal->text, principal->text_length};
+    postern_span name = {list->texts + principal->name, principal->name_length};
+    bool same = same_account(list, principal, caller);
+    postern_truth truth = POSTERN_NO;
+    *match = POSTERN_MATCH_NONE;
+    switch ((postern__principal_kind)principal->kind) {
+    case POSTERN__NAMES_ANYONE:
+        *match = POSTERN_MATCH_WILD;
+        return POSTERN_YES;
+    case POSTERN__NAMES_ACCOUNT:
+        if (!same) return POSTERN_NO;
+        *match = POSTERN_MATCH_ACCOUNT;
+        return POSTERN_YES;
+    case POSTERN__NAMES_USER:
+        if (caller->kind == POSTERN__FEDERATED_USER && same &&
+            postern__span_equal(name, caller->name)) {
+            *match = POSTERN_MATCH_ROLE;
+            return POSTERN_YES;
+        }
+        break;
+    case POSTERN__NAMES_ROLE:
+        if (caller->kind == POSTERN__SESSION && same) {
+            truth = match_role(list, text, name, caller);
+        }
+        if (truth != POSTERN_NO) *match = POSTERN_MATCH_ROLE;
+        return truth;
+    case POSTERN__NAMES_SESSION: break;
+    case POSTERN__NAMES_OTHER:
+        /* A user that is named under Service stays a user: no match. */
+        if (caller->kind != POSTERN__OTHER) return POSTERN_NO;
+        break;
+    case POSTERN__NAMES_NOBODY: return POSTERN_NO;
+    }
+    if (!postern__span_equal(text, caller->text)) return POSTERN_NO;
+    *match = POSTERN_MATCH_DIRECT;
+    return POSTERN_YES;
+}
+
+void postern__principal_match(const postern__principal_list *list, const postern__caller *caller,
+                              postern_match *sure, postern_match *possible) {
+    *sure = *possible = POSTERN_MATCH_NONE;
+    for (uint32_t i = 0; i < list->count; i++) {
+        postern_match one;
+        postern_truth truth = match_one(list, &list->principals[i], caller, &one);
+        if (truth == POSTERN_YES && one > *sure) *sure = one;
+        if (truth == POSTERN_UNKNOWN && one > *possible) *possible = one;
+    }
+}
+
+postern_truth postern__principal_exempts(const postern__principal_list *list,
+                                         const postern__caller *caller) {
+    bool only_accounts = true;
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->principals[i].kind != POSTERN__NAMES_ACCOUNT) only_accounts = false;
+    }
+    postern_truth exempt = POSTERN_NO;
+    for (uint32_t i = 0; i < list->count; i++) {
+        postern_match one;
+        postern_truth truth = match_one(list, &list->principals[i], caller, &one);
+        if (truth == POSTERN_YES && one == POSTERN_MATCH_ACCOUNT && !only_accounts) continue;
+        if (truth == POSTERN_YES) return POSTERN_YES;
+        if (truth == POSTERN_UNKNOWN) exempt = POSTERN_UNKNOWN;
+    }
+    return exempt;
+}

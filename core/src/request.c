@@ -1,0 +1,200 @@
+#include "request.h"
+
+#include "utf8.h"
+
+static void clear(postern_request *request) {
+    memset(request->cells.items, 0, request->cells.count * sizeof(postern__cell));
+    request->values.count = request->texts.count = 0;
+    request->principal.count = request->action.count = request->resource.count = 0;
+    request->caller = postern__caller_parse(POSTERN__SPAN("*"), false);
+    request->status = POSTERN_OK;
+    request->list = -1;
+}
+
+postern_request *postern_request_new(const postern_set *set, const postern_allocator *allocator,
+                                     postern_error *error) {
+    postern_allocator own = postern__allocator(allocator);
+    postern_request *request = postern__alloc(&own, sizeof *request);
+    if (request == NULL) {
+        postern__no_memory(error);
+        return NULL;
+    }
+    memset(request, 0, sizeof *request);
+    request->allocator = own;
+    request->set = set;
+    postern__vector_init(&request->cells, sizeof(postern__cell), &own);
+    postern__vector_init(&request->values, sizeof(postern__value), &own);
+    postern__vector_init(&request->texts, 1, &own);
+    postern__vector_init(&request->principal, 1, &own);
+    postern__vector_init(&request->action, 1, &own);
+    postern__vector_init(&request->resource, 1, &own);
+    postern__vector_init(&request->scratch, 1, &own);
+    if (postern__vector_push(&request->cells, NULL, set->symbols.count) == NULL ||
+        postern__vector_push(&request->scratch, NULL, set->room) == NULL) {
+        postern__no_memory(error);
+        postern_request_free(request);
+        return NULL;
+    }
+    clear(request);
+    return request;
+}
+
+void postern_request_reset(postern_request *request) { clear(request); }
+
+void postern_request_free(postern_request *request) {
+    if (request == NULL) return;
+    postern_allocator allocator = request->allocator;
+    postern__vector_free(&request->cells);
+    postern__vector_free(&request->values);
+    postern__vector_free(&request->texts);
+    postern__vector_free(&request->principal);
+    postern__vector_free(&request->action);
+    postern__vector_free(&request->resource);
+    postern__vector_free(&request->scratch);
+    postern__free(&allocator, request, sizeof *request);
+}
+
+/* The first failure stays: from then on the request is denied. */
+static int broken(postern_request *request, int status) {
+    if (request->status == POSTERN_OK) request->status = status;
+    return status;
+}
+
+static int check_text(postern_span text) {
+    if (text.length > POSTERN__VALUE_BYTES) return POSTERN_LIMIT;
+    return postern__utf8_valid(text) ? POSTERN_OK : POSTERN_VALUE;
+}
+
+/* ---- Who, what, on what --------------------------------------------------*/
+
+static int replace(postern_request *request, postern__vector *vector, const char *text,
+                   size_t length) {
+    int status = check_text((postern_span){text, length});
+    if (status != POSTERN_OK) return broken(request, status);
+    vector->count = 0;
+    if (postern__vector_push(vector, text, length) == NULL) {
+        return broken(request, POSTERN_NO_MEMORY);
+    }
+    return POSTERN_OK;
+}
+
+int postern_request_principal(postern_request *request, const char *text, size_t length,
+                              int32_t flags) {
+    if ((flags & ~POSTERN_BOUNDED) != 0 || length == 0) return broken(request, POSTERN_MISUSE);
+    int status = replace(request, &request->principal, text, length);
+    if (status != POSTERN_OK) return status;
+    postern_span own = {request->principal.items, length};
+    request->caller = postern__caller_parse(own, (flags & POSTERN_BOUNDED) != 0);
+    return POSTERN_OK;
+}
+
+int postern_request_action(postern_request *request, const char *text, size_t length) {
+    int status = replace(request, &request->action, text, length);
+    if (status != POSTERN_OK) return status;
+    for (size_t i = 0; i < length; i++) {
+        request->action.items[i] = (char)postern__lower((unsigned char)request->action.items[i]);
+    }
+    return POSTERN_OK;
+}
+
+int postern_request_resource(postern_request *request, const char *text, size_t length) {
+    return replace(request, &request->resource, text, length);
+}
+
+/* ---- Cells ---------------------------------------------------------------*/
+
+/* Scratch for the longest template with the longest value in every variable. */
+static int reserve_scratch(postern_request *request, size_t length) {
+    if (length <= request->longest) return POSTERN_OK;
+    size_t room = request->set->room + request->set->most * length;
+    if (room > request->scratch.count &&
+        postern__vector_push(&request->scratch, NULL, room - request->scratch.count) == NULL) {
+        return POSTERN_NO_MEMORY;
+    }
+    request->longest = length;
+    return POSTERN_OK;
+}
+
+/* Appends a value for `key`; the cell is not touched. */
+static int push_value(postern_request *request, uint32_t key, postern_span text) {
+    int status = check_text(text);
+    if (status == POSTERN_OK) status = reserve_scratch(request, text.length);
+    if (status == POSTERN_OK && (request->values.count == POSTERN__VALUE_COUNT ||
+                                 text.length > UINT32_MAX - request->texts.count)) {
+        status = POSTERN_LIMIT;
+    }
+    if (status != POSTERN_OK) return broken(request, status);
+    size_t start = request->texts.count;
+    postern__value *value = postern__vector_push(&request->values, NULL, 1);
+    if (value == NULL || postern__vector_push(&request->texts, text.text, text.length) == NULL) {
+        return broken(request, POSTERN_NO_MEMORY);
+    }
+    const postern__symbol *symbol = POSTERN__ITEMS(request->set, symbols, postern__symbol) + key;
+    postern__value_parse(value, text, symbol->uses);
+    value->text = (uint32_t)start;
+    value->length = (uint32_t)text.length;
+    return POSTERN_OK;
+}
+
+static postern__cell *cell_of(postern_request *request, uint32_t key) {
+    if (key >= request->cells.count) {
+        broken(request, POSTERN_MISUSE);
+        return NULL;
+    }
+    return POSTERN__AT(&request->cells, postern__cell, key);
+}
+
+int postern_request_put(postern_request *request, uint32_t key, const char *text,
+                        size_t length) {
+    postern__cell *cell = cell_of(request, key);
+    if (cell == NULL) return POSTERN_MISUSE;
+    request->list = -1;
+    uint32_t first = (uint32_t)request->values.count;
+    int status = push_value(request, key, (postern_span){text, length});
+    if (status != POSTERN_OK) return status;
+    *cell = (postern__cell){POSTERN__SINGLE, first, 1};
+    return POSTERN_OK;
+}
+
+int postern_request_list(postern_request *request, uint32_t key) {
+    postern__cell *cell = cell_of(request, key);
+    if (cell == NULL) return POSTERN_MISUSE;
+    *cell = (postern__cell){POSTERN__LIST, (uint32_t)request->values.count, 0};
+    request->list = (int32_t)key;
+    return POSTERN_OK;
+}
+
+int postern_request_append(postern_request *request, uint32_t key, const char *text,
+                           size_t length) {
+    postern__cell *cell = cell_of(request, key);
+    if (cell == NULL) return POSTERN_MISUSE;
+    if (request->list != (int32_t)key) return broken(request, POSTERN_MISUSE);
+    int status = push_value(request, key, (postern_span){text, length});
+    if (status == POSTERN_OK) cell->count++;
+    return status;
+}
+
+int postern_request_unresolved(postern_request *request, uint32_t key) {
+    postern__cell *cell = cell_of(request, key);
+    if (cell == NULL) return POSTERN_MISUSE;
+    request->list = -1;
+    *cell = (postern__cell){POSTERN__UNRESOLVED, 0, 0};
+    return POSTERN_OK;
+}
+
+/* ---- For evaluation ------------------------------------------------------*/
+
+postern__row postern__request_row(postern_request *request) {
+    return (postern__row){
+        .cells = POSTERN__AT(&request->cells, postern__cell, 0),
+        .values = POSTERN__AT(&request->values, postern__value, 0),
+        .texts = request->texts.items,
+        .scratch = request->scratch.items,
+    };
+}
+
+int postern__request_ready(const postern_request *request, const postern_set *set) {
+    if (request->status != POSTERN_OK) return request->status;
+    if (request->set != set) return POSTERN_MISUSE;
+    return request->action.count > 0 && request->resource.count > 0 ? POSTERN_OK : POSTERN_MISUSE;
+}

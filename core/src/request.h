@@ -1,0 +1,38 @@
+/* A request: the row of cells for one set, and who, what, on what. */
+#ifndef POSTERN_REQUEST_H
+#define POSTERN_REQUEST_H
+
+#include "set.h"
+
+enum {
+    /* One value, an action, a principal or a resource. HTTP hosts cut requests
+     * off far below. */
+    POSTERN__VALUE_BYTES = 1024 * 1024,
+    /* Values of all keys together. */
+    POSTERN__VALUE_COUNT = 1024 * 1024
+};
+
+struct postern_request {
+    postern_allocator allocator;
+    const postern_set *set;
+    postern__vector cells;  /* one per symbol, always all of them */
+    postern__vector values; /* of postern__value */
+    postern__vector texts;  /* what the values say */
+    postern__vector principal;
+    postern__vector action; /* lower case */
+    postern__vector resource;
+    postern__vector scratch; /* its count is the room there is */
+    postern__caller caller;
+    size_t longest; /* bytes of the longest value so far */
+    int32_t status; /* the first failure; a broken request is denied */
+    int32_t list;   /* the key whose list may be appended to, or -1 */
+};
+
+/* The row as it is now; good until the next change of the request. */
+postern__row postern__request_row(postern_request *request);
+
+/* POSTERN_OK when the request can be evaluated with `set`: made for it, not
+ * broken, action and resource there. */
+int postern__request_ready(const postern_request *request, const postern_set *set);
+
+#endif

@@ -1,0 +1,52 @@
+/* Pointer and length: comparing, cutting, folding. All inline. */
+#ifndef POSTERN_SPAN_H
+#define POSTERN_SPAN_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "postern.h"
+
+#define POSTERN__SPAN(literal) ((postern_span){(literal), sizeof(literal) - 1})
+
+/* memcmp does not take NULL, and empty text may be that. */
+static inline bool postern__bytes_equal(const void *a, const void *b, size_t length) {
+    return length == 0 || memcmp(a, b, length) == 0;
+}
+
+static inline bool postern__span_equal(postern_span a, postern_span b) {
+    return a.length == b.length && postern__bytes_equal(a.text, b.text, a.length);
+}
+
+static inline bool postern__span_starts(postern_span text, postern_span head) {
+    return text.length >= head.length && postern__bytes_equal(text.text, head.text, head.length);
+}
+
+static inline postern_span postern__span_from(postern_span text, size_t offset) {
+    if (offset == 0) return text; /* nothing may be added to NULL, not even 0 */
+    return (postern_span){text.text + offset, text.length - offset};
+}
+
+/* The offset of the first `c` at or after `from`, or the length. */
+static inline size_t postern__span_find(postern_span text, size_t from, char c) {
+    if (from >= text.length) return text.length;
+    const char *at = memchr(text.text + from, c, text.length - from);
+    return at == NULL ? text.length : (size_t)(at - text.text);
+}
+
+/* ASCII only: action and key names are ASCII, and folding more would make two
+ * different names one. */
+static inline unsigned char postern__lower(unsigned char c) {
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : c;
+}
+
+static inline bool postern__span_equal_folded(postern_span a, postern_span b) {
+    if (a.length != b.length) return false;
+    for (size_t i = 0; i < a.length; i++) {
+        if (postern__lower((unsigned char)a.text[i]) != postern__lower((unsigned char)b.text[i]))
+            return false;
+    }
+    return true;
+}
+
+#endif

@@ -1,0 +1,136 @@
+#include "utf8.h"
+
+#include "test.h"
+
+/* ---- One code point ----------------------------------------------------- */
+
+static void points_are_written(void) {
+    static const struct {
+        uint32_t point;
+        const char *text;
+    } rows[] = {
+        {0x01, "\x01"},       {0x7F, "\x7F"},           {0x80, "\xC2\x80"},
+        {0x7FF, "\xDF\xBF"},  {0x800, "\xE0\xA0\x80"},  {0xD7FF, "\xED\x9F\xBF"},
+        {0xE000, "\xEE\x80\x80"}, {0xFFFF, "\xEF\xBF\xBF"}, {0x10000, "\xF0\x90\x80\x80"},
+        {0x20AC, "\xE2\x82\xAC"}, {0x1F600, "\xF0\x9F\x98\x80"},
+        {0x10FFFF, "\xF4\x8F\xBF\xBF"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[8];
+        *postern__point_put(text, rows[i].point) = '\0';
+        CHECK_TEXT(text, rows[i].text);
+    }
+    char zero[2] = "xx";
+    CHECK(postern__point_put(zero, 0) == zero + 1 && zero[0] == '\0');
+}
+
+/* Every code point there is, in a block of its own size, so that a sanitizer
+ * sees a byte too many; and each of its beginnings, which are none. */
+static void what_is_written_is_read(void) {
+    uint32_t good = 0, points = 0;
+    for (uint32_t point = 0; point <= 0x10FFFF; point++) {
+        if (point == 0xD800) point = 0xE000;
+        char text[4];
+        size_t size = (size_t)(postern__point_put(text, point) - text);
+        bool fine = postern__point_size((unsigned char)text[0]) == size &&
+                    !postern__point_continues(text[0]);
+        for (size_t i = 1; i < size; i++) fine = fine && postern__point_continues(text[i]);
+        char *block = text + sizeof text - size;
+        memmove(block, text, size);
+        fine = fine && postern__point_at(block, block + size) == size;
+        for (size_t i = 0; i < size; i++) fine = fine && postern__point_at(block, block + i) == 0;
+        good += fine;
+        points++;
+    }
+    CHECK(good == points);
+    CHECK(points == 0x110000 - 0x800);
+}
+
+/* What follows a code point does not matter to it. */
+static void points_end_where_they_end(void) {
+    static const struct {
+        const char *text;
+        size_t size;
+    } rows[] = {
+        {"ab", 1},
+        {"\xC3\xA9" "b", 2},
+        {"\xC3\xA9\xA9", 2},
+        {"\xE2\x82\xAC\x80", 3},
+        {"\xF0\x9F\x98\x80\xFF", 4},
+        {"\x80", 0},                 /* begins with none */
+        {"\xC0\x80", 0},             /* overlong */
+        {"\xC1\xBF", 0},
+        {"\xE0\x9F\xBF", 0},
+        {"\xF0\x8F\xBF\xBF", 0},
+        {"\xED\xA0\x80", 0},         /* surrogates */
+        {"\xED\xBF\xBF", 0},
+        {"\xF4\x90\x80\x80", 0},     /* beyond U+10FFFF */
+        {"\xF5\x80\x80\x80", 0},
+        {"\xFF", 0},
+        {"\xE2\x28\xA1", 0},         /* broken off */
+        {"\xE2\x82\x28", 0},
+        {"\xF0\x9F\x98\x28", 0},
+        {"\xC3", 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *end = rows[i].text + strlen(rows[i].text);
+        CHECK_ROW(postern__point_at(rows[i].text, end) == rows[i].size, rows[i].text);
+    }
+    CHECK(postern__point_at(NULL, NULL) == 0);
+}
+
+/* ---- A text ------------------------------------------------------------- */
+
+/* UTF-8 by computing each code point and asking whether it is one, and
+ * whether so many bytes were needed. */
+static bool plain_utf8_valid(const unsigned char *text, size_t length) {
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    for (size_t i = 0; i < length;) {
+        unsigned char lead = text[i];
+        size_t size = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 :
+                      lead >> 3 == 30 ? 4 : 0;
+        if (size == 0 || size > length - i) return false;
+        uint32_t point = size == 1 ? lead : lead & (0x7Fu >> size);
+        for (size_t k = 1; k < size; k++) {
+            if (text[i + k] >> 6 != 2) return false;
+            point = point << 6 | (text[i + k] & 0x3Fu);
+        }
+        if (point < least[size] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))
+            return false;
+        i += size;
+    }
+    return true;
+}
+
+static void texts_are_judged(void) {
+    /* Every lead byte, with the edges of every range behind it, at every
+     * distance from the eight bytes that are looked at together. */
+    static const unsigned char edges[] = {0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F,
+                                          0xA0, 0xBF, 0xC0, 0xC2, 0xE0, 0xFF};
+    enum { EDGES = sizeof edges };
+    bool same = true;
+    uint32_t valid = 0;
+    for (uint32_t i = 0; i < 256 * EDGES * EDGES * EDGES; i++) {
+        unsigned char text[24];
+        memset(text, 'a', sizeof text);
+        size_t at = i % 9;
+        text[at] = (unsigned char)(i % 256);
+        text[at + 1] = edges[i / 256 % EDGES];
+        text[at + 2] = edges[i / 256 / EDGES % EDGES];
+        text[at + 3] = edges[i / 256 / EDGES / EDGES];
+        size_t length = at + 1 + i % 7 * 2;
+        bool plain = plain_utf8_valid(text, length);
+        valid += plain;
+        if (postern__utf8_valid((postern_span){(char *)text, length}) != plain) same = false;
+    }
+    CHECK(same);
+    CHECK(valid > 10000);
+    CHECK(postern__utf8_valid((postern_span){NULL, 0}));
+}
+
+TEST_MAIN(
+    RUN(points_are_written);
+    RUN(what_is_written_is_read);
+    RUN(points_end_where_they_end);
+    RUN(texts_are_judged)
+)
