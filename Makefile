@@ -1,0 +1,109 @@
+# The commands of every day, over CMake. `make` alone lists them.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+JOBS    ?= $(shell nproc)
+SECONDS ?= 60
+SEED    ?= 1
+COUNT   ?= 20000
+
+# Debian packages, by what needs them. cmake brings what it needs itself; gcc
+# brings the sanitizers; valgrind cannot start without libc's debug symbols.
+DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson
+TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev
+VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
+COVERAGE_DEPS = $(TEST_DEPS) gcovr
+FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
+
+MAKEFLAGS += --no-print-directory
+CONFIGURE  = cmake -S . -B
+COMPILE    = cmake --build
+SUITES     = JOBS=$(JOBS) tools/suites.sh
+
+.PHONY: help deps test-deps valgrind-deps fuzz-deps build build-tests run test test-c test-lua \
+        lint test-asan test-valgrind fuzz-smoke differential coverage coverage-deps bench install clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+deps: ## install the Debian packages that are missing to build and run
+	@tools/deps.sh $(DEPS)
+
+test-deps:
+	@tools/deps.sh $(TEST_DEPS)
+
+valgrind-deps:
+	@tools/deps.sh $(VALGRIND_DEPS)
+
+coverage-deps:
+	@tools/deps.sh $(COVERAGE_DEPS)
+
+fuzz-deps:
+	@tools/deps.sh $(FUZZ_DEPS)
+
+build: ## build the library and the command, build/postern
+	@$(CONFIGURE) $(BUILD) >/dev/null
+	@$(COMPILE) $(BUILD) -j $(JOBS) --target postern
+
+build-tests:
+	@$(CONFIGURE) $(BUILD) >/dev/null
+	@$(COMPILE) $(BUILD) -j $(JOBS)
+
+run: deps ## install, build, and decide the example's requests
+	@$(MAKE) build
+	$(BUILD)/postern eval --cases examples/private-api/requests.jsonl --table --check
+
+test: test-deps ## install, build, and run every test
+	@$(MAKE) build-tests
+	@$(SUITES) $(BUILD) c lua lint
+
+test-c: build-tests ## the C tests alone
+	@$(SUITES) $(BUILD) c
+
+test-lua: build-tests ## the Lua specs alone
+	@$(SUITES) $(BUILD) lua
+
+lint: ## luacheck
+	@mkdir -p $(BUILD)
+	@$(SUITES) $(BUILD) lint
+
+test-asan: test-deps ## C tests and Lua specs under ASan and UBSan
+	@$(CONFIGURE) build-asan -DCMAKE_C_COMPILER=gcc \
+	    -DPOSTERN_SANITIZE=address,undefined >/dev/null
+	@$(COMPILE) build-asan -j $(JOBS)
+	@PRELOAD=$$(gcc -print-file-name=libasan.so) $(SUITES) build-asan c lua
+
+test-valgrind: valgrind-deps ## C tests under valgrind
+	@$(CONFIGURE) build-valgrind >/dev/null \
+	    '-DPOSTERN_TEST_LAUNCHER=valgrind;--quiet;--error-exitcode=1;--leak-check=full'
+	@$(COMPILE) build-valgrind -j $(JOBS)
+	@$(SUITES) build-valgrind c
+
+fuzz-smoke: fuzz-deps ## run each fuzz target for SECONDS=60
+	@$(CONFIGURE) build-fuzz -DCMAKE_C_COMPILER=clang -DPOSTERN_FUZZ=ON >/dev/null
+	@$(COMPILE) build-fuzz -j $(JOBS)
+	@set -e; for target in build-fuzz/fuzz_*; do \
+	    echo "== $$target"; \
+	    "$$target" -max_total_time=$(SECONDS) -print_final_stats=1 -artifact_prefix=build-fuzz/; \
+	done
+
+differential: build ## compare the core with the reference: SEED=1 COUNT=20000
+	@luajit spec/differential.lua $(BUILD) $(SEED) $(COUNT)
+
+# C throws nothing: branches that gcc adds for exceptions are none of ours.
+coverage: coverage-deps ## line and branch coverage of the core by all tests
+	@$(CONFIGURE) build-coverage -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=--coverage >/dev/null
+	@$(COMPILE) build-coverage -j $(JOBS)
+	@find build-coverage -name '*.gcda' -delete
+	@$(SUITES) build-coverage c lua
+	@gcovr --root . --filter 'core/src/' --exclude-throw-branches --print-summary build-coverage
+
+bench: build ## what a decision costs, from C and from Lua
+	@$(COMPILE) $(BUILD) --target bench_decide
+	@luajit spec/bench/decide.lua $(BUILD)
+
+install: build ## install below PREFIX=/usr/local; DESTDIR is honoured
+	@cmake --install $(BUILD) --prefix $(abspath $(PREFIX)) --strip
+
+clean: ## remove everything built
+	rm -rf build build-*

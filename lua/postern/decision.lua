@@ -1,0 +1,487 @@
+--- Decisions: what was decided, and on demand why.
+--
+-- Nothing of the explanation is prepared while deciding; `explain` asks the core again, so it needs
+-- the request table unchanged. Indexes of policies and statements count from 0, as in the policy's
+-- JSON path.
+--
+-- *Dependencies*: none (sets and requests are handed in)
+--
+-- @module postern.decision
+
+local _M = {}
+local Decision = {}
+Decision.__index = Decision
+
+
+local OUTCOMES = {
+    ALLOWED = "Allowed",
+    EXPLICITLY_DENIED = "ExplicitlyDenied",
+    IMPLICITLY_DENIED = "ImplicitlyDenied",
+}
+
+--- The three outcomes; any other name is a mistake and raises.
+_M.outcomes = setmetatable({}, {
+    __index = function(_, name)
+        return OUTCOMES[name] or error("no such outcome: " .. tostring(name), 2)
+    end,
+    __newindex = function()
+        error("outcomes are read-only", 2)
+    end,
+})
+
+local GATES = {
+    scp = "SCP", rcp = "RCP", endpoint = "endpoint policy", resource = "resource policy",
+    identity = "identity policy", boundary = "permissions boundary", session = "session policy",
+}
+
+local ELEMENTS = { "action", "resource", "principal" }
+local MEMBERS = {
+    action = { "Action", "NotAction" },
+    resource = { "Resource", "NotResource" },
+    principal = { "Principal", "NotPrincipal" },
+}
+
+-- Longer statements and lines are cut when quoted: an explanation is read on a screen.
+local QUOTED_LINES, QUOTED_WIDTH = 24, 96
+
+
+-- What decided, as far as a statement did.
+local function deciding_of(entry)
+    if not entry or entry.statement < 0 then
+        return nil
+    end
+    local statement = entry.set:statement(entry.statement)
+    return {
+        policy_type = entry.type,
+        policy_index = entry.first_policy + statement.policy,
+        statement_index = statement.index,
+        sid = statement.sid,
+        effect = statement.effect,
+        file = statement.name,
+        line = statement.line,
+        column = statement.column,
+    }
+end
+
+
+--- Makes a decision.
+-- @tparam table verdict `{decision, reason, gates, match_kind, same_account, error}`
+-- @tparam table trace what `explain` needs: `request`, the table that was decided, and `entries`,
+-- one for each set that was asked: `{type, set, request, bounded, first_policy, statement}`
+-- @tparam[opt] table deciding the entry whose statement decided
+-- @treturn Decision `allowed` (a boolean), `decision` (an outcome), `reason`, `gates`,
+-- `match_kind`, `same_account`, `error`, and `deciding`: nil, or the statement's `policy_type`,
+-- `policy_index`, `statement_index`, `sid`, `effect`, `file`, `line`, `column`
+function _M.new(verdict, trace, deciding)
+    return setmetatable({
+        allowed = verdict.decision == OUTCOMES.ALLOWED,
+        decision = verdict.decision,
+        reason = verdict.reason,
+        deciding = deciding_of(deciding),
+        gates = verdict.gates,
+        match_kind = verdict.match_kind,
+        same_account = verdict.same_account,
+        error = verdict.error,
+        trace = trace,
+    }, Decision)
+end
+
+
+-- ---- The trace as a table --------------------------------------------------
+
+
+-- Marks a list as one for JSON, also when it is empty.
+local ARRAY = { __jsontype = "array" }
+
+local function request_values(request, key)
+    local values = setmetatable({}, ARRAY)
+    for name, value in pairs(request.context or {}) do
+        if type(name) == "string" and name:lower() == key then
+            for i, one in ipairs(type(value) == "table" and value or { value }) do
+                values[i] = one
+            end
+        end
+    end
+    return values
+end
+
+
+local function explain_condition(entry, request, statement, index)
+    local condition = entry.set:condition(statement, index)
+    local values = request_values(request, condition.key)
+    local resolved = setmetatable({}, ARRAY)
+    for i = 1, #condition.values do
+        resolved[i] = entry.request:explain_value(statement, index, i - 1) or false
+    end
+    return {
+        operator = condition.operator,
+        key = condition.key,
+        key_present = #values > 0,
+        request_values = values,
+        policy_values = setmetatable(condition.values, ARRAY),
+        resolved_values = resolved, -- false: a variable had no value
+        result = entry.request:explain_condition(statement, index).result,
+        line = condition.line,
+        column = condition.column,
+    }
+end
+
+
+local function explain_statement(entry, request, index)
+    local statement = entry.set:statement(index)
+    local verdict = entry.request:explain_statement(index)
+    local conditions = setmetatable({}, ARRAY)
+    for i = 1, statement.condition_count do
+        conditions[i] = explain_condition(entry, request, index, i - 1)
+    end
+    return {
+        policy_type = entry.type,
+        policy_index = entry.first_policy + statement.policy,
+        index = statement.index,
+        sid = statement.sid,
+        effect = statement.effect,
+        matched = verdict.result,
+        failed_at = verdict.failed_at,
+        failed = verdict.failed,
+        condition = conditions,
+        file = statement.name,
+        line = statement.line,
+        column = statement.column,
+        entry = entry,
+        statement = index,
+    }
+end
+
+
+local function explain_statements(trace)
+    local statements = setmetatable({}, ARRAY)
+    for _, entry in ipairs(trace.entries) do
+        -- What cannot be filled was an error, and no statement was asked.
+        if entry.request:fill(trace.request, entry.bounded) then
+            for index = 0, entry.set:statement_count() - 1 do
+                statements[#statements + 1] = explain_statement(entry, trace.request, index)
+            end
+        end
+    end
+    return statements
+end
+
+
+-- ---- The nearest miss ------------------------------------------------------
+
+
+-- The elements and conditions that kept a statement from matching.
+local function misses_of(statement)
+    local misses = {}
+    for _, element in ipairs(ELEMENTS) do
+        if statement.failed[element] then
+            misses[#misses + 1] = { element = element }
+        end
+    end
+    for _, condition in ipairs(statement.condition) do
+        if condition.result ~= true then
+            misses[#misses + 1] = { element = "condition", condition = condition }
+        end
+    end
+    return misses
+end
+
+
+-- The Allow that came closest in the gate whose allow is missing; the earlier one among equals.
+local function nearest_miss(reason, statements)
+    local gate = reason:match("^no_allow_(.+)$")
+    local nearest
+    for _, statement in ipairs(statements) do
+        if statement.policy_type == gate and statement.effect == "Allow"
+            and statement.matched ~= true then
+            local misses = misses_of(statement)
+            if not nearest or #misses < #nearest.misses then
+                nearest = { statement = statement, misses = misses }
+            end
+        end
+    end
+    return nearest
+end
+
+
+-- ---- The trace as text -----------------------------------------------------
+
+
+local function place_of(item)
+    return ("%s:%d:%d"):format(item.file, item.line, item.column)
+end
+
+
+local function name_of(statement)
+    local sid = statement.sid and ("`%s`"):format(statement.sid)
+        or ("statement %d"):format((statement.statement_index or statement.index) + 1)
+    return ("%s %s %s"):format(place_of(statement), sid, statement.effect)
+end
+
+
+local function list_text(values)
+    if #values == 0 then
+        return "nothing"
+    end
+    local quoted = {}
+    for i, value in ipairs(values) do
+        quoted[i] = value == false and "no value" or ("`%s`"):format(tostring(value))
+    end
+    return table.concat(quoted, ", ")
+end
+
+
+-- Cuts a text to a width in bytes, but not within a character.
+local function cut(text, width)
+    if #text <= width then
+        return text
+    end
+    while text:find("^[\128-\191]", width + 1) do
+        width = width - 1
+    end
+    return text:sub(1, width) .. "..."
+end
+
+
+local function quote(lines, statement)
+    local quoted, begins = statement.entry.set:quote(statement.statement)
+    for i = 1, math.min(#quoted, QUOTED_LINES) do
+        local text = quoted[i].text
+        if i == 1 and #text > QUOTED_WIDTH then
+            -- A policy on one line: show it from where the statement begins.
+            text = text:sub(begins)
+        end
+        lines[#lines + 1] = ("    %4d | %s"):format(quoted[i].number, cut(text, QUOTED_WIDTH))
+    end
+    if #quoted > QUOTED_LINES then
+        lines[#lines + 1] = ("         ... (%d more lines)"):format(#quoted - QUOTED_LINES)
+    end
+end
+
+
+local function principal_values(doc, node)
+    local value = doc:value(node)
+    if type(value) ~= "table" then
+        return { value }
+    end
+    local values = {}
+    for _, name_values in pairs(value) do
+        if type(name_values) == "table" then
+            for _, one in ipairs(name_values) do
+                values[#values + 1] = one
+            end
+        else
+            values[#values + 1] = name_values
+        end
+    end
+    table.sort(values)
+    return values
+end
+
+
+-- What an element of a statement says: its member's name and its values.
+local function element_of(statement, element)
+    local doc, node = statement.entry.set:source(statement.statement)
+    for _, member in ipairs(MEMBERS[element]) do
+        local found = doc:get(node, member)
+        if found then
+            return member, principal_values(doc, found)
+        end
+    end
+    return MEMBERS[element][1], {}
+end
+
+
+local function condition_lines(lines, file, condition)
+    lines[#lines + 1] = ("      %s:%d:%d %s %s: %s"):format(file, condition.line, condition.column,
+        condition.operator, condition.key,
+        condition.result == true and "holds" or condition.result or "fails")
+    lines[#lines + 1] = "        request   " .. list_text(condition.request_values)
+    lines[#lines + 1] = "        policy    " .. list_text(condition.policy_values)
+    if list_text(condition.policy_values) ~= list_text(condition.resolved_values) then
+        lines[#lines + 1] = "        resolved  " .. list_text(condition.resolved_values)
+    end
+end
+
+
+local function element_line(statement, element)
+    local member, values = element_of(statement, element)
+    local line = statement.entry.set:statement(statement.statement)[element .. "_line"]
+    return ("      %s:%d %s fails: %s"):format(statement.file, line or statement.line, member,
+                                               list_text(values))
+end
+
+
+local function statement_lines(lines, statement)
+    local result = "matches"
+    if statement.matched == false then
+        result = "does not match: " .. (statement.failed_at or "unknown")
+    elseif statement.matched ~= true then
+        result = "unknown"
+    end
+    lines[#lines + 1] = ("  %s: %s"):format(name_of(statement), result)
+    for _, element in ipairs(ELEMENTS) do
+        if statement.failed[element] then
+            lines[#lines + 1] = element_line(statement, element)
+        end
+    end
+    for _, condition in ipairs(statement.condition) do
+        condition_lines(lines, statement.file, condition)
+    end
+end
+
+
+local function need_text(statement, miss, request)
+    if miss.condition then
+        local condition = miss.condition
+        return ("%s: %s %s; it has %s"):format(condition.key, condition.operator,
+            list_text(condition.resolved_values), list_text(condition.request_values))
+    end
+    local member, values = element_of(statement, miss.element)
+    return ("%s: %s %s; it has `%s`"):format(miss.element, member, list_text(values),
+                                             request[miss.element] or "*")
+end
+
+
+local function request_lines(lines, request)
+    lines[#lines + 1] = "request"
+    for _, element in ipairs({ "principal", "action", "resource" }) do
+        lines[#lines + 1] = ("  %-9s  %s"):format(element, tostring(request[element] or "*"))
+    end
+    local names = {}
+    for name in pairs(request.context or {}) do
+        names[#names + 1] = tostring(name)
+    end
+    table.sort(names)
+    for _, name in ipairs(names) do
+        lines[#lines + 1] = ("  context    %s = %s")
+            :format(name, list_text(request_values(request, name:lower())))
+    end
+end
+
+
+local function gate_lines(lines, gates)
+    local names = {}
+    for name, state in pairs(gates) do
+        if state ~= "NotAttached" then
+            names[#names + 1] = name
+        end
+    end
+    table.sort(names)
+    lines[#lines + 1] = "gates"
+    for _, name in ipairs(names) do
+        lines[#lines + 1] = ("  %-9s  %s"):format(name, gates[name])
+    end
+end
+
+
+local function nearest_lines(lines, nearest, request)
+    local statement = nearest.statement
+    lines[#lines + 1] = "nearest miss"
+    lines[#lines + 1] = "  " .. name_of(statement)
+    quote(lines, statement)
+    lines[#lines + 1] = "  the request would have needed"
+    for _, miss in ipairs(nearest.misses) do
+        lines[#lines + 1] = "    " .. need_text(statement, miss, request)
+    end
+end
+
+
+local function is_deciding(deciding, statement)
+    return deciding and deciding.policy_type == statement.policy_type
+        and deciding.policy_index == statement.policy_index
+        and deciding.statement_index == statement.index
+end
+
+
+local Explanation = {}
+Explanation.__index = Explanation
+
+function Explanation:__tostring()
+    local lines = { self.summary }
+    request_lines(lines, self.request)
+    gate_lines(lines, self.gates or {})
+    for _, statement in ipairs(self.statements) do
+        if is_deciding(self.deciding, statement) then
+            lines[#lines + 1] = "decided by"
+            lines[#lines + 1] = "  " .. name_of(statement)
+            quote(lines, statement)
+        end
+    end
+    if self.nearest then
+        nearest_lines(lines, self.nearest, self.request)
+    end
+    lines[#lines + 1] = "statements"
+    for _, statement in ipairs(self.statements) do
+        statement_lines(lines, statement)
+    end
+    if #self.statements == 0 then
+        lines[#lines + 1] = "  none"
+    end
+    return table.concat(lines, "\n")
+end
+
+function Explanation.__concat(left, right)
+    return tostring(left) .. tostring(right)
+end
+
+
+-- ---- Public ----------------------------------------------------------------
+
+
+local function why(self)
+    if self.reason == "error" then
+        return "the decision failed: " .. tostring(self.error)
+    elseif self.deciding then
+        return ("the %s %s it"):format(GATES[self.deciding.policy_type] or "policy",
+                                       self.allowed and "allows" or "denies")
+    elseif self.allowed then
+        return "the root user has full access in its own account"
+    end
+    local gate = self.reason:match("^no_allow_(.+)$")
+    if self.gates and self.gates[gate] == "NotAttached" then
+        return ("there is no %s to allow it"):format(GATES[gate] or gate)
+    end
+    return ("no statement of the %s allows it"):format(GATES[gate] or tostring(gate))
+end
+
+
+--- The decision in one line: outcome, why, and the reason's name.
+-- @treturn string
+function Decision:summary()
+    return ("%s: %s (%s)"):format(self.decision, why(self), self.reason)
+end
+
+
+--- The place and name of the deciding statement.
+-- @treturn string|nil nil when no statement decided
+function Decision:by()
+    return self.deciding and name_of(self.deciding)
+end
+
+
+--- Says why: every statement that was asked, what failed in it, and what the nearest Allow would
+-- have needed. Asked for the first time it evaluates once more; later it answers the same table.
+-- @treturn table `{decision, reason, deciding, gates, match_kind, same_account, statements,
+-- nearest, request}`; `tostring` gives the form for people
+function Decision:explain()
+    if not self.explanation then
+        local statements = explain_statements(self.trace)
+        self.explanation = setmetatable({
+            summary = self:summary(),
+            decision = self.decision,
+            reason = self.reason,
+            deciding = self.deciding,
+            gates = self.gates,
+            match_kind = self.match_kind,
+            same_account = self.same_account,
+            request = self.trace.request,
+            statements = statements,
+            nearest = nearest_miss(self.reason, statements),
+        }, Explanation)
+    end
+    return self.explanation
+end
+
+
+return _M

@@ -1,0 +1,453 @@
+--- The one door to the core: declarations, loading, ABI check.
+--
+-- Everything LuaJIT knows about the C library is said here and nowhere else. `declarations` repeats
+-- the plain part of `core/include/postern.h` without its comments; a spec compares the two.
+--
+-- *Dependencies*: none
+--
+-- @module postern.ffi
+local ffi = require("ffi")
+
+
+local declarations = [[
+enum { POSTERN_ABI = 1 };
+
+const char *postern_version(void);
+uint32_t postern_abi(void);
+
+typedef enum postern_status {
+    POSTERN_OK = 0,
+    POSTERN_NO_MEMORY,
+    POSTERN_SYNTAX,
+    POSTERN_STRUCTURE,
+    POSTERN_ATTACH,
+    POSTERN_LIMIT,
+    POSTERN_VALUE,
+    POSTERN_MISUSE
+} postern_status;
+
+enum { POSTERN_MESSAGE_SIZE = 320 };
+
+typedef struct postern_error {
+    int32_t status;
+    uint32_t line;
+    uint32_t column;
+    char message[POSTERN_MESSAGE_SIZE];
+} postern_error;
+
+typedef struct postern_allocator {
+    void *(*resize)(void *user, void *block, size_t old_size, size_t new_size);
+    void *user;
+} postern_allocator;
+
+typedef struct postern_span {
+    const char *text;
+    size_t length;
+} postern_span;
+
+typedef struct postern_glob postern_glob;
+
+typedef enum postern_glob_kind {
+    POSTERN_GLOB_TEXT = 0,
+    POSTERN_GLOB_RESOURCE
+} postern_glob_kind;
+
+postern_glob *postern_glob_new(const postern_span *patterns, size_t count, int kind,
+                               const postern_allocator *allocator, postern_error *error);
+
+int32_t postern_glob_match(const postern_glob *glob, const char *text, size_t length);
+
+void postern_glob_free(postern_glob *glob);
+
+typedef struct postern_cidr postern_cidr;
+
+enum {
+    POSTERN_NO_MATCH = -1,
+    POSTERN_NOT_AN_ADDRESS = -2
+};
+
+postern_cidr *postern_cidr_new(const postern_span *ranges, size_t count,
+                               const postern_allocator *allocator, postern_error *error);
+
+int32_t postern_cidr_match(const postern_cidr *cidr, const char *address, size_t length);
+
+void postern_cidr_free(postern_cidr *cidr);
+
+typedef struct postern_document postern_document;
+
+typedef enum postern_node_kind {
+    POSTERN_NULL = 0,
+    POSTERN_FALSE,
+    POSTERN_TRUE,
+    POSTERN_NUMBER,
+    POSTERN_STRING,
+    POSTERN_ARRAY,
+    POSTERN_OBJECT
+} postern_node_kind;
+
+typedef struct postern_node {
+    int32_t kind;
+    uint32_t next;
+    uint32_t start;
+    uint32_t end;
+    uint32_t text;
+    uint32_t length;
+} postern_node;
+
+postern_document *postern_document_new(const char *json, size_t length,
+                                       const postern_allocator *allocator, postern_error *error);
+
+const postern_node *postern_document_nodes(const postern_document *document, uint32_t *count);
+const char *postern_document_texts(const postern_document *document);
+const char *postern_document_source(const postern_document *document, size_t *length);
+
+void postern_document_place(const postern_document *document, uint32_t offset, uint32_t *line,
+                            uint32_t *column);
+
+void postern_document_free(postern_document *document);
+
+typedef enum postern_policy_type {
+    POSTERN_IDENTITY = 0,
+    POSTERN_BOUNDARY,
+    POSTERN_SESSION,
+    POSTERN_SCP,
+    POSTERN_RCP,
+    POSTERN_RESOURCE,
+    POSTERN_ENDPOINT,
+    POSTERN_TRUST
+} postern_policy_type;
+
+typedef enum postern_strictness {
+    POSTERN_ATTACHABLE = 0,
+    POSTERN_STRUCTURAL
+} postern_strictness;
+
+typedef struct postern_options {
+    const postern_allocator *allocator;
+    int32_t policy_type;
+    int32_t strictness;
+
+    const char *api_arn;
+    size_t api_arn_length;
+} postern_options;
+
+typedef struct postern_builder postern_builder;
+typedef struct postern_set postern_set;
+
+postern_builder *postern_builder_new(const postern_options *options, postern_error *error);
+
+int postern_builder_add(postern_builder *builder, const char *name, size_t name_length,
+                        const char *json, size_t json_length, postern_error *error);
+
+postern_set *postern_builder_build(postern_builder *builder, postern_error *error);
+
+void postern_builder_free(postern_builder *builder);
+
+typedef enum postern_effect { POSTERN_ALLOW = 0, POSTERN_DENY } postern_effect;
+
+typedef struct postern_statement {
+    uint32_t policy;
+    uint32_t index;
+    int32_t effect;
+    uint32_t line, column;
+    uint32_t principal_line, action_line, resource_line;
+    uint32_t condition_count;
+    postern_span sid;
+} postern_statement;
+
+typedef struct postern_condition {
+    postern_span operator_name;
+    uint32_t key;
+    uint32_t line, column;
+    uint32_t value_count;
+} postern_condition;
+
+size_t postern_set_size(const postern_set *set);
+int32_t postern_set_policy_type(const postern_set *set);
+uint32_t postern_set_policy_count(const postern_set *set);
+uint32_t postern_set_statement_count(const postern_set *set);
+uint32_t postern_set_key_count(const postern_set *set);
+
+int postern_set_policy_name(const postern_set *set, uint32_t policy, postern_span *out);
+int postern_set_statement(const postern_set *set, uint32_t statement, postern_statement *out);
+int postern_set_condition(const postern_set *set, uint32_t statement, uint32_t condition,
+                          postern_condition *out);
+int postern_set_condition_value(const postern_set *set, uint32_t statement, uint32_t condition,
+                                uint32_t value, postern_span *out);
+
+int postern_set_key(const postern_set *set, uint32_t key, postern_span *out);
+
+int32_t postern_set_find_key(const postern_set *set, const char *name, size_t length);
+
+void postern_set_free(postern_set *set);
+
+typedef struct postern_request postern_request;
+
+enum {
+    POSTERN_BOUNDED = 1
+};
+
+postern_request *postern_request_new(const postern_set *set, const postern_allocator *allocator,
+                                     postern_error *error);
+void postern_request_reset(postern_request *request);
+
+int postern_request_principal(postern_request *request, const char *text, size_t length,
+                              int32_t flags);
+
+int postern_request_action(postern_request *request, const char *text, size_t length);
+int postern_request_resource(postern_request *request, const char *text, size_t length);
+
+int postern_request_put(postern_request *request, uint32_t key, const char *text, size_t length);
+
+int postern_request_list(postern_request *request, uint32_t key);
+int postern_request_append(postern_request *request, uint32_t key, const char *text,
+                           size_t length);
+
+int postern_request_unresolved(postern_request *request, uint32_t key);
+
+void postern_request_free(postern_request *request);
+
+typedef enum postern_outcome {
+    POSTERN_IMPLICITLY_DENIED = 0,
+    POSTERN_EXPLICITLY_DENIED,
+    POSTERN_ALLOWED,
+    POSTERN_UNDECIDED
+} postern_outcome;
+
+typedef enum postern_match {
+    POSTERN_MATCH_NONE = 0,
+    POSTERN_MATCH_ACCOUNT,
+    POSTERN_MATCH_ROLE,
+    POSTERN_MATCH_WILD,
+    POSTERN_MATCH_DIRECT,
+    POSTERN_MATCH_NA
+} postern_match;
+
+typedef struct postern_decision {
+    int32_t outcome;
+    int32_t match;
+    int32_t statement;
+    int32_t key;
+    int32_t status;
+} postern_decision;
+
+int32_t postern_evaluate(const postern_set *set, postern_request *request,
+                         postern_decision *decision);
+
+typedef enum postern_truth { POSTERN_NO = 0, POSTERN_YES, POSTERN_UNKNOWN } postern_truth;
+
+typedef enum postern_element {
+    POSTERN_ELEMENT_NONE = 0,
+    POSTERN_ELEMENT_ACTION,
+    POSTERN_ELEMENT_RESOURCE,
+    POSTERN_ELEMENT_PRINCIPAL,
+    POSTERN_ELEMENT_CONDITION
+} postern_element;
+
+typedef struct postern_verdict {
+    int32_t result;
+    int32_t match;
+    int32_t failed_at;
+    uint32_t failed;
+    int32_t key;
+} postern_verdict;
+
+int postern_explain_statement(const postern_set *set, postern_request *request,
+                              uint32_t statement, postern_verdict *out);
+int postern_explain_condition(const postern_set *set, postern_request *request,
+                              uint32_t statement, uint32_t condition, postern_verdict *out);
+
+int postern_explain_value(const postern_set *set, postern_request *request, uint32_t statement,
+                          uint32_t condition, uint32_t value, postern_span *out);
+
+const char *postern_status_name(int32_t status);
+const char *postern_policy_type_name(int32_t policy_type);
+const char *postern_outcome_name(int32_t outcome);
+const char *postern_match_name(int32_t match);
+const char *postern_element_name(int32_t element);
+]]
+
+-- A module can be loaded twice in one Lua state (test runners clear package.loaded), C types can be
+-- declared only once.
+if not pcall(ffi.typeof, "postern_decision") then
+    ffi.cdef(declarations)
+end
+
+
+local function exists(path)
+    local file = io.open(path, "rb")
+    if file then
+        file:close()
+    end
+    return file ~= nil
+end
+
+
+-- The library stands where C modules stand, so it is looked for on package.cpath first; the
+-- system's loader comes last and finds a library installed the ordinary way.
+local function load_library()
+    local tried, seen = {}, {}
+    for template in package.cpath:gmatch("[^;]+") do
+        local path = template:gsub("%?", "libpostern")
+        if not seen[path] then
+            seen[path] = true
+            if exists(path) then
+                local ok, loaded = pcall(ffi.load, path)
+                if ok then
+                    return loaded, path
+                end
+                tried[#tried + 1] = ("%s: %s"):format(path, loaded)
+            else
+                tried[#tried + 1] = path .. ": no such file"
+            end
+        end
+    end
+    local ok, loaded = pcall(ffi.load, "postern")
+    if ok then
+        return loaded, "libpostern"
+    end
+    tried[#tried + 1] = "system loader: " .. tostring(loaded)
+    error("cannot load libpostern; build it and put its folder on package.cpath. Tried:\n    "
+        .. table.concat(tried, "\n    "), 0)
+end
+
+
+local lib, path = load_library()
+
+local function check_abi()
+    local ok, abi = pcall(function() return lib.postern_abi() end)
+    if not ok then
+        error(path .. ": not the postern library: it lacks `postern_abi`", 0)
+    end
+    if abi ~= lib.POSTERN_ABI then
+        error(("%s: its ABI is %d, these Lua modules need ABI %d: install both from one release")
+            :format(path, abi, lib.POSTERN_ABI), 0)
+    end
+end
+
+check_abi()
+
+
+-- A symbol is looked up when it is first used, and code that uses it for the first time does not
+-- compile. Looked up here, every call compiles from the start, and an incomplete library is told.
+local function resolve_all()
+    for name in declarations:gmatch("(postern_[%w_]+)%(") do
+        if not pcall(function() return lib[name] end) then
+            error(("%s: it lacks `%s`: build the library anew"):format(path, name), 0)
+        end
+    end
+end
+
+resolve_all()
+
+
+local _M = {
+    --- The declarations LuaJIT was given, for the spec that compares them with the header.
+    declarations = declarations,
+    --- The loaded library: functions and enum constants.
+    lib = lib,
+    --- Where the library was found.
+    path = path,
+    --- The library's version, and its ABI number.
+    version = ffi.string(lib.postern_version()),
+    abi = lib.POSTERN_ABI,
+}
+
+
+--- Turns a `postern_span` that the core filled into a Lua string.
+-- @tparam cdata span
+-- @treturn string|nil nil when the span is empty of text
+function _M.text(span)
+    if span.text == nil then
+        return nil
+    end
+    return ffi.string(span.text, span.length)
+end
+
+
+--- Reads the names of an enum from the core.
+-- @tparam string kind the middle of `postern_<kind>_name`
+-- @treturn table number to name, from 0
+function _M.names(kind)
+    local name_of = lib["postern_" .. kind .. "_name"]
+    local names, number = {}, 0
+    local name = name_of(number)
+    while name ~= nil do
+        names[number] = ffi.string(name)
+        number = number + 1
+        name = name_of(number)
+    end
+    return names
+end
+
+
+--- Makes an array of spans over Lua strings. The strings must outlive the array.
+-- @tparam {string,...} texts
+-- @treturn cdata
+function _M.spans(texts)
+    local spans = ffi.new("postern_span[?]", #texts)
+    for i, text in ipairs(texts) do
+        spans[i - 1].text = text
+        spans[i - 1].length = #text
+    end
+    return spans
+end
+
+
+-- Why finalizers are Lua functions and not the C functions themselves: a C function does not keep
+-- its library loaded, and the collector may close the library before it frees the last object.
+--- Puts the object a constructor returned under the collector's care.
+-- @tparam cdata|nil handle
+-- @tparam function free
+-- @treturn cdata|nil nil when the constructor returned NULL
+function _M.own(handle, free)
+    if handle == nil then
+        return nil
+    end
+    return ffi.gc(handle, free)
+end
+
+
+--- Why a call of the core failed: `name:line:column: message` as text.
+-- @type failure
+local Failure = {}
+Failure.__index = Failure
+
+function Failure.__tostring(self)
+    local place = self.name
+    if self.line > 0 then
+        place = ("%s:%d:%d"):format(place, self.line, self.column)
+    end
+    return ("%s: %s"):format(place, self.message)
+end
+
+Failure.__concat = function(left, right)
+    return tostring(left) .. tostring(right)
+end
+
+local status_names = _M.names("status")
+
+
+--- Makes a failure value of our own or of a `postern_error`.
+-- @tparam string name the file or thing that is at fault
+-- @tparam table|cdata err with `status` (number or name), `line`, `column`, `message`
+-- @treturn failure
+function _M.failure(name, err)
+    local status, message = err.status, err.message
+    if type(message) ~= "string" then
+        message = ffi.string(message)
+    end
+    if type(status) == "number" then
+        status = status_names[status]
+    end
+    return setmetatable({
+        name = name,
+        line = err.line or 0,
+        column = err.column or 0,
+        message = message,
+        status = status,
+    }, Failure)
+end
+
+
+return _M

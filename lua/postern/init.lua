@@ -1,0 +1,62 @@
+--- Postern: decides requests with AWS policy documents.
+--
+--     local postern = require("postern")
+--     local set = assert(postern.compile(policy_text))
+--     local flow = assert(postern.flow{ resource = set })
+--     local decision = flow:decide{ action = "execute-api:Invoke", resource = arn }
+--     if not decision.allowed then print(decision:explain()) end
+--
+-- *Dependencies*: postern.ffi, postern.host.plain, postern.document, postern.glob, postern.cidr,
+-- postern.set, postern.request, postern.rules, postern.flow
+--
+-- @module postern
+local core = require("postern.ffi")
+local plain = require("postern.host.plain")
+local document = require("postern.document")
+local glob = require("postern.glob")
+local cidr = require("postern.cidr")
+local set = require("postern.set")
+local request = require("postern.request")
+local rules = require("postern.rules")
+local flow = require("postern.flow")
+
+
+local _M = {
+    --- The version of the core.
+    version = core.version,
+    --- The strict JSON reader, see `postern.document`.
+    document = document,
+    --- The pattern matcher, see `postern.glob`.
+    glob = glob,
+    --- The address matcher, see `postern.cidr`.
+    cidr = cidr,
+    --- Requests for the hot path, see `postern.request`.
+    request = request,
+}
+
+
+--- Compiles policies into a set; see `compile` of `postern.set`.
+-- @tparam string|{table,...} source
+-- @tparam[opt] table options
+-- @treturn Set|nil
+-- @treturn table why not; as text `name:line:column: message`
+_M.compile = set.compile
+
+
+--- Combines the sets of several gates, so that requests can be decided.
+-- @tparam table gates gate to set; see `new` of `postern.flow`
+-- @tparam[opt] table options `flow` (the name of a shipped flow pack), `config` (what it takes),
+-- `read` (a reader; by default files are read with plain Lua)
+-- @treturn Flow|nil
+-- @treturn string why not
+function _M.flow(gates, options)
+    options = options or {}
+    local pack, err = rules.load("flows", options.flow or flow.DEFAULT, options.read or plain.read)
+    if not pack then
+        return nil, err
+    end
+    return flow.new(pack, gates, options.config)
+end
+
+
+return _M
