@@ -1,0 +1,166 @@
+/* What a decision costs in C: the four policies of examples/private-api, each
+ * with a request that it allows.
+ *
+ *    bench_decide FOLDER                       ns per decision, a table
+ *    bench_decide FOLDER CASE FORM COUNT       COUNT decisions and nothing
+ *                                              else, for an instruction counter
+ *
+ * FORM: "evaluate" a filled request, or "all": reset, fill and evaluate. Rounds
+ * of all cases and forms take turns, so that a slow moment hits all alike. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "postern.h"
+
+#define API "arn:aws:execute-api:eu-central-1:111122223333:orders7a1b"
+
+typedef struct bench_case {
+    const char *name;
+    const char *file;
+    int32_t type;
+    const char *principal;
+    const char *resource;
+    const char *key; /* NULL: the policy asks for none */
+    const char *value;
+} bench_case;
+
+static const bench_case cases[] = {
+    {"two-apis", "endpoint-two-apis.json", POSTERN_ENDPOINT, "*", API "/live/POST/orders", NULL,
+     NULL},
+    {"get-only", "endpoint-get-only.json", POSTERN_ENDPOINT, "*", API "/live/GET/orders/42", NULL,
+     NULL},
+    {"one-user", "endpoint-one-user.json", POSTERN_ENDPOINT,
+     "arn:aws:iam::111122223333:user/robots/billing", API "/live/POST/invoices", NULL, NULL},
+    {"offices", "api-offices.json", POSTERN_RESOURCE, "*", API "/live/GET/orders",
+     "aws:VpcSourceIp", "10.31.7.255"},
+};
+
+enum { CASES = sizeof cases / sizeof *cases, FORMS = 2, ROUNDS = 15, PER_ROUND = 200000 };
+
+static const char *const forms[FORMS] = {"evaluate", "all"};
+
+struct subject {
+    const bench_case *from;
+    postern_set *set;
+    postern_request *request;
+    int32_t key;
+};
+
+static void die(const char *what, const char *why) {
+    fprintf(stderr, "bench_decide: %s: %s\n", what, why);
+    exit(2);
+}
+
+static char *read_file(const char *folder, const char *name, size_t *length) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "rb");
+    char *text = malloc(65536);
+    if (file == NULL || text == NULL) die(path, "cannot be read");
+    *length = fread(text, 1, 65536, file);
+    fclose(file);
+    return text;
+}
+
+static void fill(const struct subject *subject) {
+    const bench_case *from = subject->from;
+    postern_request *request = subject->request;
+    postern_request_reset(request);
+    postern_request_principal(request, from->principal, strlen(from->principal), 0);
+    postern_request_action(request, "execute-api:Invoke", 18);
+    postern_request_resource(request, from->resource, strlen(from->resource));
+    if (from->key != NULL) {
+        postern_request_put(request, (uint32_t)subject->key, from->value, strlen(from->value));
+    }
+}
+
+static struct subject prepare(const char *folder, const bench_case *from) {
+    postern_error error = {0};
+    postern_options options = {.policy_type = from->type,
+                               .api_arn = from->type == POSTERN_RESOURCE ? API : NULL,
+                               .api_arn_length = sizeof API - 1};
+    struct subject subject = {.from = from, .key = -1};
+    size_t length;
+    char *text = read_file(folder, from->file, &length);
+    postern_builder *builder = postern_builder_new(&options, &error);
+    if (builder == NULL || postern_builder_add(builder, from->file, strlen(from->file), text,
+                                               length, &error) != POSTERN_OK) {
+        die(from->file, error.message);
+    }
+    subject.set = postern_builder_build(builder, &error);
+    if (subject.set != NULL) subject.request = postern_request_new(subject.set, NULL, &error);
+    if (subject.request == NULL) die(from->file, error.message);
+    if (from->key != NULL) {
+        subject.key = postern_set_find_key(subject.set, from->key, strlen(from->key));
+    }
+    fill(&subject);
+    if (postern_evaluate(subject.set, subject.request, NULL) != POSTERN_ALLOWED) {
+        die(from->name, "is not allowed, so the figures would mean something else");
+    }
+    postern_builder_free(builder);
+    free(text);
+    return subject;
+}
+
+static uint32_t run(const struct subject *subject, int form, long count) {
+    uint32_t allowed = 0;
+    postern_decision decision;
+    for (long i = 0; i < count; i++) {
+        if (form == 1) fill(subject);
+        allowed += postern_evaluate(subject->set, subject->request, &decision) == POSTERN_ALLOWED;
+    }
+    return allowed;
+}
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void time_all(const struct subject *subjects) {
+    static double ns[CASES][FORMS][ROUNDS];
+    for (int round = -1; round < ROUNDS; round++) { /* the first one warms up */
+        for (int c = 0; c < CASES; c++) {
+            for (int form = 0; form < FORMS; form++) {
+                double start = now();
+                if (run(&subjects[c], form, PER_ROUND) != PER_ROUND) die("run", "not all allowed");
+                if (round >= 0) ns[c][form][round] = (now() - start) / PER_ROUND;
+            }
+        }
+    }
+    for (int c = 0; c < CASES; c++) {
+        for (int form = 0; form < FORMS; form++) {
+            double *sorted = ns[c][form];
+            qsort(sorted, ROUNDS, sizeof *sorted, ascending);
+            printf("%s %s %.1f %.1f %.1f\n", cases[c].name, forms[form], sorted[ROUNDS / 2],
+                   sorted[0], sorted[ROUNDS - 1]);
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2 && argc != 5) die("usage", "bench_decide FOLDER [CASE FORM COUNT]");
+    struct subject subjects[CASES];
+    for (int c = 0; c < CASES; c++) subjects[c] = prepare(argv[1], &cases[c]);
+    if (argc == 2) time_all(subjects);
+    for (int c = 0; c < CASES && argc == 5; c++) {
+        int form = strcmp(argv[3], forms[1]) == 0;
+        if (strcmp(cases[c].name, argv[2]) == 0) run(&subjects[c], form, atol(argv[4]));
+    }
+    for (int c = 0; c < CASES; c++) {
+        postern_request_free(subjects[c].request);
+        postern_set_free(subjects[c].set);
+    }
+    return 0;
+}
