@@ -21,7 +21,7 @@ COMPILE    = cmake --build
 SUITES     = JOBS=$(JOBS) tools/suites.sh
 
 .PHONY: help deps test-deps valgrind-deps fuzz-deps build build-tests run test test-c test-lua \
-        lint test-asan test-valgrind fuzz-smoke differential coverage coverage-deps bench install clean
+        lint test-asan test-valgrind fuzz-smoke differential coverage coverage-deps bench bench-hostile install clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -101,6 +101,9 @@ coverage: coverage-deps ## line and branch coverage of the core by all tests
 bench: build ## what a decision costs, from C and from Lua
 	@$(COMPILE) $(BUILD) --target bench_decide
 	@luajit spec/bench/decide.lua $(BUILD)
+
+bench-hostile: build ## how time grows with input made to be slow
+	@luajit spec/bench/hostile.lua $(BUILD)
 
 install: build ## install below PREFIX=/usr/local; DESTDIR is honoured
 	@cmake --install $(BUILD) --prefix $(abspath $(PREFIX)) --strip

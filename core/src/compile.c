@@ -52,6 +52,14 @@ static int push_name(const struct job *job, postern_span text, uint32_t *offset,
     return POSTERN_OK;
 }
 
+/* Before a text becomes code whose wildcards are live. */
+static int check_pattern(const struct job *job, uint32_t node, postern_span text) {
+    if (!postern__glob_too_long(text)) return POSTERN_OK;
+    return postern__policy_fail(job->policy, job->draft, node, POSTERN_LIMIT, job->error,
+                                "`%.*s%s` has wildcards and %zu bytes: a pattern has at most %d",
+                                POSTERN__QUOTE(text), text.length, POSTERN__PATTERN_BYTES);
+}
+
 /* ---- Action --------------------------------------------------------------*/
 
 /* Folded to lower case: actions do not mind letter case. */
@@ -63,6 +71,8 @@ static int compile_action(const struct job *job, uint32_t node) {
                             job->draft->not_action ? "NotAction" : "Action", POSTERN__QUOTE(text));
         if (status != POSTERN_OK) return status;
     }
+    int checked = check_pattern(job, node, text);
+    if (checked != POSTERN_OK) return checked;
     size_t start = builder->texts.count;
     postern__template template = {.variables = 0};
     if (!postern__glob_encode(text, &builder->texts)) return no_memory(job);
@@ -79,8 +89,9 @@ static int compile_action(const struct job *job, uint32_t node) {
 static int push_resource(const struct job *job, uint32_t node, postern_span text,
                          postern__template *out) {
     postern__template_tables *tables = &job->builder->template_tables;
-    int status =
-        postern__template_compile(tables, text, POSTERN__ARN, job->policy->variables, out);
+    int status = check_pattern(job, node, text);
+    if (status != POSTERN_OK) return status;
+    status = postern__template_compile(tables, text, POSTERN__ARN, job->policy->variables, out);
     if (status != POSTERN_OK) return explain_status(job, node, status);
     return postern__vector_push(&job->builder->templates, out, 1) != NULL ? POSTERN_OK
                                                                          : no_memory(job);
@@ -282,8 +293,10 @@ static int compile_text(const struct job *job, uint32_t node, postern_span text,
                         postern__template_mode mode, postern__operand *operand) {
     postern_builder *builder = job->builder;
     postern__template *template = &operand->as.template;
-    int status = postern__template_compile(&builder->template_tables, text, mode,
-                                           job->policy->variables, template);
+    int status = mode == POSTERN__PATTERN ? check_pattern(job, node, text) : POSTERN_OK;
+    if (status != POSTERN_OK) return status;
+    status = postern__template_compile(&builder->template_tables, text, mode,
+                                       job->policy->variables, template);
     operand->usable = 1;
     if (status != POSTERN_OK) return explain_status(job, node, status);
     /* Plain text is its own code: keep it once. */
@@ -301,11 +314,13 @@ static int compile_arn_pattern(const struct job *job, uint32_t node, postern_spa
     postern_builder *builder = job->builder;
     postern__arn parts;
     if (!postern__template_split(text, job->policy->variables, &parts)) return POSTERN_OK;
+    int status = check_pattern(job, node, text);
+    if (status != POSTERN_OK) return status;
     postern__template templates[POSTERN__ARN_PARTS];
     for (int i = 0; i < POSTERN__ARN_PARTS; i++) {
-        int status = postern__template_compile(&builder->template_tables, parts.part[i],
-                                               POSTERN__PATTERN, job->policy->variables,
-                                               &templates[i]);
+        status = postern__template_compile(&builder->template_tables, parts.part[i],
+                                           POSTERN__PATTERN, job->policy->variables,
+                                           &templates[i]);
         if (status != POSTERN_OK) return explain_status(job, node, status);
     }
     postern__template_note(&builder->template_tables, templates, POSTERN__ARN_PARTS);

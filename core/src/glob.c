@@ -12,6 +12,12 @@ bool postern__glob_encode(postern_span pattern, postern__vector *code) {
     return true;
 }
 
+bool postern__glob_too_long(postern_span pattern) {
+    return pattern.length > POSTERN__PATTERN_BYTES &&
+           (postern__span_find(pattern, 0, '*') < pattern.length ||
+            postern__span_find(pattern, 0, '?') < pattern.length);
+}
+
 unsigned char postern__glob_confine(unsigned char byte, unsigned colons, bool ends_segment) {
     if (colons >= 5) return byte;
     if (byte == POSTERN__ONE) return POSTERN__ONE_IN_SEGMENT;
@@ -152,6 +158,11 @@ static int encode_all(const postern_span *patterns, size_t count, int kind, post
         if (!postern__utf8_valid(patterns[i])) {
             return postern__fail(error, POSTERN_VALUE, 0, 0,
                                  "pattern %zu is not UTF-8: encode it as UTF-8", i + 1);
+        }
+        if (postern__glob_too_long(patterns[i])) {
+            return postern__fail(error, POSTERN_LIMIT, 0, 0,
+                                 "pattern %zu has %zu bytes: a pattern with wildcards has at most %d",
+                                 i + 1, patterns[i].length, POSTERN__PATTERN_BYTES);
         }
         if (!postern__glob_encode(patterns[i], code)) return postern__no_memory(error);
         if (code->count > UINT32_MAX) {

@@ -28,6 +28,15 @@ enum {
     POSTERN__FIRST_TOKEN = 0xFA
 };
 
+enum {
+    /* The longest text with wildcards. A method ARN has at most 1,600 bytes, a
+     * whole policy of AWS at most 20,480; see request.h for what it bounds. */
+    POSTERN__PATTERN_BYTES = 4096
+};
+
+/* True when `pattern` has a wildcard and is longer than that. */
+bool postern__glob_too_long(postern_span pattern);
+
 /* A code within a block of bytes, with its literal ends measured. */
 typedef struct postern__glob {
     uint32_t code;   /* offset in the block */

@@ -5,9 +5,10 @@
 #include "set.h"
 
 enum {
-    /* One value, an action, a principal or a resource. HTTP hosts cut requests
-     * off far below. */
-    POSTERN__VALUE_BYTES = 1024 * 1024,
+    /* One value, an action, a principal or a resource: HTTP hosts cut requests
+     * off below. Together with POSTERN__PATTERN_BYTES it bounds what one hostile
+     * pattern can cost: the product, 256 Mi steps, a fraction of a second. */
+    POSTERN__VALUE_BYTES = 64 * 1024,
     /* Values of all keys together. */
     POSTERN__VALUE_COUNT = 1024 * 1024
 };

@@ -3,7 +3,7 @@
 /* ---- Syntax --------------------------------------------------------------*/
 
 static bool is_key_character(char c) {
-    return c != '\0' && memchr(" ,'${}", c, 6) == NULL;
+    return c != '\0' && memchr(" \t\n\v\f\r,'${}", c, 11) == NULL;
 }
 
 /* `, 'default'` behind a key, written exactly so. */

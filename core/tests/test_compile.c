@@ -492,6 +492,39 @@ static void variables_and_keys_have_limits(void) {
     free(json);
 }
 
+/* Wherever wildcards live, and not where they are text. */
+static void patterns_have_a_limit(void) {
+    static const struct {
+        const char *before, *after;
+        bool limited;
+    } rows[] = {
+        {"'Action':'", "','Resource':'*'}}", true},
+        {"'Action':'*','Resource':'", "'}}", true},
+        {"'Action':'*','Resource':'*','Condition':{'StringLike':{'k':'", "'}}}}", true},
+        {"'Action':'*','Resource':'*','Condition':{'ArnLike':{'k':'::::::", "'}}}}", true},
+        {"'Action':'*','Resource':'*','Condition':{'StringEquals':{'k':'", "'}}}}", false},
+    };
+    static char json[POSTERN__PATTERN_BYTES + 512], text[POSTERN__PATTERN_BYTES + 2];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t length = POSTERN__PATTERN_BYTES - 64; length < sizeof text; length += 65) {
+            writer w = {json, sizeof json, 0};
+            postern_error error = {.message = ""};
+            postern_options options = {.strictness = POSTERN_STRUCTURAL};
+            postern_builder *builder = postern_builder_new(&options, NULL);
+            memset(text, 'a', length);
+            text[length - 1] = '*';
+            text[length] = '\0';
+            writef(&w, "{'Statement':{'Effect':'Allow',%s%s%s", rows[i].before, text,
+                   rows[i].after);
+            bool over = rows[i].limited && length > POSTERN__PATTERN_BYTES;
+            CHECK_ROW(add_policy(builder, json, &error) == (over ? POSTERN_LIMIT : POSTERN_OK),
+                      rows[i].before);
+            CHECK_ROW(!over || error.column > 0, rows[i].before);
+            postern_builder_free(builder);
+        }
+    }
+}
+
 /* Long lists and large sets of ranges compile in little more than their size. */
 static void long_lists_are_fast(void) {
     enum { VALUES = 20000 };
@@ -558,5 +591,6 @@ TEST_MAIN(RUN(principals_to_attach); RUN(actions_and_resources_to_attach); RUN(v
           RUN(organisation_policies_to_attach); RUN(old_policies_have_no_variables_to_refuse);
           RUN(sizes_are_exact); RUN(incomplete_arns_by_type); RUN(short_form_of_a_known_api);
           RUN(short_form_of_any_api); RUN(nearly_the_short_form_is_not);
-          RUN(variables_and_keys_have_limits); RUN(long_lists_are_fast);
+          RUN(variables_and_keys_have_limits); RUN(patterns_have_a_limit);
+          RUN(long_lists_are_fast);
           RUN(letter_case_by_element))

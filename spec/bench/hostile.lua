@@ -69,23 +69,23 @@ end
 
 
 local INPUTS = {
-    { name = "stars in a Resource, text fixed", n = 2500, text = function(n)
+    { name = "stars in a Resource, text fixed", n = 1000, text = function(n)
         return policy(statement(quoted(ARN .. ("*"):rep(n) .. "b*")))
     end, source = function() return request(ARN .. ("a"):rep(1000)) end },
 
-    { name = "stars in StringLike, text fixed", n = 2500, text = function(n)
+    { name = "stars in StringLike, text fixed", n = 1000, text = function(n)
         return condition_on_key("StringLike", quoted(("*"):rep(n) .. "b*"))
     end, source = function() return request(nil, ("a"):rep(1000)) end },
 
-    { name = "a*a*...b*, pattern grows", n = 2500, text = function(n)
+    { name = "a*a*...b*, pattern grows", n = 500, text = function(n)
         return condition_on_key("StringLike", quoted(("a*"):rep(n) .. "b*"))
     end, source = function() return request(nil, ("a"):rep(1000)) end },
 
-    { name = "a*a*...b*, text grows", n = 25000, text = function()
+    { name = "a*a*...b*, text grows", n = 16000, text = function()
         return condition_on_key("StringLike", quoted(("a*"):rep(1000) .. "b*"))
     end, source = function(n) return request(nil, ("a"):rep(n)) end },
 
-    { name = "a*a*...b*a, both grow", n = 2500, text = function(n)
+    { name = "a*a*...b*a, both grow", n = 500, text = function(n)
         return condition_on_key("StringLike", quoted(("a*"):rep(n) .. "b*a"))
     end, source = function(n) return request(nil, ("a"):rep(2 * n)) end },
 
@@ -102,41 +102,41 @@ local INPUTS = {
         return condition_on_key("StringLike", quoted("*" .. ("a"):rep(n) .. "b*"))
     end, source = function(n) return request(nil, ("a"):rep(4 * n)) end },
 
-    { name = "confined a*a*...b, pattern grows", n = 2500, text = function(n)
+    { name = "confined a*a*...b, pattern grows", n = 500, text = function(n)
         return policy(statement(quoted("arn:aws:" .. ("a*"):rep(n) .. "b:*:*:*")))
     end, source = function() return request("arn:aws:" .. ("a"):rep(1000) .. ":us:1:x") end },
 
-    { name = "confined a*a*...b, text grows", n = 2500, text = function()
+    { name = "confined a*a*...b, text grows", n = 15000, text = function()
         return policy(statement(quoted("arn:aws:" .. ("a*"):rep(500) .. "b:*:*:*")))
     end, source = function(n) return request("arn:aws:" .. ("a"):rep(n) .. ":us:1:x") end },
 
-    { name = "free, then confined, text grows", n = 4000, text = function()
+    { name = "free, then confined, text grows", n = 5000, text = function()
         return policy(statement(quoted("*:a*a*b:*:a*a*b:*:a*a*b")))
     end, source = function(n) return request(("a:"):rep(n) .. ("a"):rep(n)) end },
 
-    { name = "one long name, 1 MB", n = 250000, text = function(n)
+    { name = "one long name, 64 KB", n = 16000, text = function(n)
         return policy(statement(quoted(ARN .. ("x"):rep(n))))
     end, source = function(n) return request(ARN .. ("x"):rep(n)) end },
 
-    { name = "one long value, 1 MB", n = 250000, text = function(n)
+    { name = "one long value, 64 KB", n = 16000, text = function(n)
         return condition_on_key("StringEqualsIgnoreCase", quoted(("x"):rep(n)))
     end, source = function(n) return request(nil, ("X"):rep(n)) end },
 
-    { name = "one long number, 1 MB", n = 250000, text = function(n)
+    { name = "one long number, 64 KB", n = 16000, text = function(n)
         return condition_on_key("NumericLessThan", quoted(("1"):rep(n) .. "2"))
     end, source = function(n) return request(nil, ("1"):rep(n) .. "1") end },
 
     { name = "escapes, 1 MB", n = 42500, text = function(n)
         return condition_on_key("StringLike", quoted(("\\u0041"):rep(n)))
-    end, source = function(n) return request(nil, ("A"):rep(n)) end },
+    end, source = function() return request(nil, "A") end },
 
     { name = "variables never closed, 1 MB", n = 62500, text = function(n)
         return condition_on_key("StringLike", quoted(("${a "):rep(n)))
-    end, source = function(n) return request(nil, ("${a "):rep(n)) end },
+    end, source = function() return request(nil, "${a ") end },
 
     { name = "defaults never closed, 1 MB", n = 40000, text = function(n)
         return condition_on_key("StringLike", quoted(("${a, '"):rep(n)))
-    end, source = function(n) return request(nil, ("${a, '"):rep(n)) end },
+    end, source = function() return request(nil, "${a, '") end },
 
     { name = "white space, 1 MB", n = 250000, text = function(n)
         return policy((" "):rep(n) .. statement('"*"'))
@@ -228,6 +228,10 @@ local INPUTS = {
         source.principal = "arn:aws:iam::111122223333:user/none"
         return source
     end },
+
+    { name = "stars beyond the limit", n = 2500, text = function(n)
+        return condition_on_key("StringLike", quoted(("*"):rep(4096 + n) .. "b*"))
+    end, refused = true },
 
     { name = "lists in lists", n = 25000, text = function(n)
         return ("["):rep(n) .. ("]"):rep(n)

@@ -168,7 +168,7 @@ end
 
 
 -- Choice: the name in `${name}` is a run of anything but white space, comma,
--- quote and braces; the default runs to the first quote, which must stand
+-- quote, dollar and braces; the default runs to the first quote, which must stand
 -- before the closing brace, so `}` may be in it (policy-language 7 and 10).
 local function variable_at(text, at)
     local raw, escape = text:match("^(%${([*?$])})", at)
@@ -176,9 +176,9 @@ local function variable_at(text, at)
         return { text = escape, escaped = true, raw = raw }
     end
     local key, default
-    raw, key = text:match("^(%${([^%s,'{}]+)})", at)
+    raw, key = text:match("^(%${([^%s,'${}]+)})", at)
     if not raw then
-        raw, key, default = text:match("^(%${([^%s,'{}]+), '([^']*)'})", at)
+        raw, key, default = text:match("^(%${([^%s,'${}]+), '([^']*)'})", at)
     end
     return raw and { variable = true, key = key, default = default, raw = raw }
 end
