@@ -169,7 +169,7 @@ describe("a decision from Lua", function()
             return f()
         end
         jit.flush()
-        assert.is_true(watch(closures, nil, 1000).abort > 0)
+        assert.is_true(watch(closures, nil, ROUNDS).abort > 0)
         assert.is_true(interpreted(closures, nil, 1000) > 1)
     end)
 
