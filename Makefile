@@ -9,7 +9,7 @@ COUNT   ?= 20000
 
 # Debian packages, by what needs them. cmake brings what it needs itself; gcc
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
-DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson
+DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl
 TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
@@ -82,10 +82,7 @@ test-valgrind: valgrind-deps ## C tests under valgrind
 fuzz-smoke: fuzz-deps ## run each fuzz target for SECONDS=60
 	@$(CONFIGURE) build-fuzz -DCMAKE_C_COMPILER=clang -DPOSTERN_FUZZ=ON >/dev/null
 	@$(COMPILE) build-fuzz -j $(JOBS)
-	@set -e; for target in build-fuzz/fuzz_*; do \
-	    echo "== $$target"; \
-	    "$$target" -max_total_time=$(SECONDS) -print_final_stats=1 -artifact_prefix=build-fuzz/; \
-	done
+	@tools/fuzz.sh build-fuzz $(SECONDS)
 
 differential: build ## compare the core with the reference: SEED=1 COUNT=20000
 	@luajit spec/differential.lua $(BUILD) $(SEED) $(COUNT)
