@@ -1,10 +1,7 @@
 #include "arn.h"
 
+#include "inputs.h"
 #include "test.h"
-
-static postern_span span(const char *text) {
-    return (postern_span){text, strlen(text)};
-}
 
 static bool is(postern_span actual, const char *expected) {
     return postern__span_equal(actual, span(expected));

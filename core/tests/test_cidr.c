@@ -3,26 +3,8 @@
 #include <stdlib.h>
 
 #include "failing_alloc.h"
+#include "inputs.h"
 #include "test.h"
-
-static postern_span span(const char *text) {
-    return (postern_span){text, strlen(text)};
-}
-
-/* ---- Random values, the same in every run ------------------------------- */
-
-static uint64_t random_state;
-
-static uint64_t next_random(void) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state * UINT64_C(2685821657736338717);
-}
-
-static size_t random_below(size_t limit) {
-    return (size_t)(next_random() >> 33) % limit;
-}
 
 /* ---- Plain twins -------------------------------------------------------- */
 

@@ -6,24 +6,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "inputs.h"
 #include "test.h"
 
-static postern_span span(const char *text) {
-    return (postern_span){text, strlen(text)};
-}
-
-/* The same in every run. */
-static uint64_t random_state;
-
-static uint64_t next_random(void) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state * UINT64_C(2685821657736338717);
-}
-
-static int random_below(int limit) {
-    return (int)((next_random() >> 33) % (uint64_t)limit);
+static int random_int(int limit) {
+    return (int)random_below((size_t)limit);
 }
 
 static int sign_of(int value) {
@@ -168,12 +155,12 @@ static int spread(const char *text, char places[PLACES + 1]) {
 
 static void write_number(char text[64]) {
     static const char *const signs[] = {"", "", "-", "+"};
-    int whole = random_below(random_below(2) == 0 ? 2 : 300); /* often the same number */
-    int used = sprintf(text, "%s%0*d", signs[random_below(4)], random_below(6), whole);
-    if (random_below(2) == 0)
-        used += sprintf(text + used, ".%0*d", 1 + random_below(6), random_below(30) * 10);
-    if (random_below(2) == 0) sprintf(text + used, "e%d", random_below(7) - 3);
-    if (random_below(8) == 0) sprintf(text + used, "e%+d", random_below(241) - 120);
+    int whole = random_int(random_int(2) == 0 ? 2 : 300); /* often the same number */
+    int used = sprintf(text, "%s%0*d", signs[random_int(4)], random_int(6), whole);
+    if (random_int(2) == 0)
+        used += sprintf(text + used, ".%0*d", 1 + random_int(6), random_int(30) * 10);
+    if (random_int(2) == 0) sprintf(text + used, "e%d", random_int(7) - 3);
+    if (random_int(8) == 0) sprintf(text + used, "e%+d", random_int(241) - 120);
 }
 
 static void numbers_compare_as_padded_text(void) {
@@ -200,9 +187,9 @@ static void numbers_compare_as_integers(void) {
         char texts[2][32];
         int64_t values[2];
         for (int k = 0; k < 2; k++) {
-            int whole = random_below(random_below(2) == 0 ? 3 : 10000);
-            int fraction = random_below(3) * 1000 + random_below(3);
-            bool negative = random_below(2) == 0;
+            int whole = random_int(random_int(2) == 0 ? 3 : 10000);
+            int fraction = random_int(3) * 1000 + random_int(3);
+            bool negative = random_int(2) == 0;
             sprintf(texts[k], "%s%d.%04d", negative ? "-" : "", whole, fraction);
             values[k] = (int64_t)whole * 10000 + fraction;
             if (negative) values[k] = -values[k];
@@ -422,14 +409,14 @@ static void dates_are_as_timegm_says(void) {
     static const int days[] = {1, 28, 29, 30, 31};
     random_state = 24;
     for (int year = 0; year <= 9999; year++) {
-        int month = random_below(3) == 0 ? 2 : 1 + random_below(12);
+        int month = random_int(3) == 0 ? 2 : 1 + random_int(12);
         for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
             struct tm tm = {.tm_year = year - 1900,
                             .tm_mon = month - 1,
                             .tm_mday = days[i],
-                            .tm_hour = random_below(24),
-                            .tm_min = random_below(60),
-                            .tm_sec = random_below(60)};
+                            .tm_hour = random_int(24),
+                            .tm_min = random_int(60),
+                            .tm_sec = random_int(60)};
             char text[96];
             snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, days[i],
                      tm.tm_hour, tm.tm_min, tm.tm_sec);
@@ -549,14 +536,14 @@ static void base64_is_equal_as_bytes(void) {
     for (int i = 0; i < 50000; i++) {
         unsigned char a[8], b[8];
         char a_text[16], b_text[16];
-        int a_count = random_below(8);
-        int b_count = random_below(3) == 0 ? random_below(8) : a_count;
+        int a_count = random_int(8);
+        int b_count = random_int(3) == 0 ? random_int(8) : a_count;
         for (int k = 0; k < 8; k++) {
             a[k] = (unsigned char)next_random();
-            b[k] = random_below(20) == 0 ? (unsigned char)next_random() : a[k];
+            b[k] = random_int(20) == 0 ? (unsigned char)next_random() : a[k];
         }
-        encode(a, a_count, (unsigned)random_below(16), a_text);
-        encode(b, b_count, (unsigned)random_below(16), b_text);
+        encode(a, a_count, (unsigned)random_int(16), a_text);
+        encode(b, b_count, (unsigned)random_int(16), b_text);
         bool expected = a_count == b_count && memcmp(a, b, (size_t)a_count) == 0;
         CHECK_ROW(postern__base64_equal(span(a_text), span(b_text)) == expected, a_text);
         equal += expected;

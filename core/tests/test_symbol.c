@@ -1,11 +1,8 @@
 #include "symbol.h"
 
 #include "failing_alloc.h"
+#include "inputs.h"
 #include "test.h"
-
-static postern_span span(const char *text) {
-    return (postern_span){text, strlen(text)};
-}
 
 /* Symbols with the texts they share. */
 struct table {

@@ -1,11 +1,8 @@
 #include "value.h"
 
 #include "symbol.h"
+#include "inputs.h"
 #include "test.h"
-
-static postern_span span(const char *text) {
-    return (postern_span){text, strlen(text)};
-}
 
 enum {
     ADDRESS = POSTERN__USE_ADDRESS,
