@@ -6,8 +6,10 @@
 local sets = require "postern.set"
 local flow = require "postern.flow"
 local rules = require "postern.rules"
+local differential = require "spec.support.differential"
 local generate = require "spec.support.generate"
 local json = require "spec.support.json"
+local random_numbers = require "spec.support.random"
 
 local A = json.array
 
@@ -18,11 +20,6 @@ local pack = assert(rules.load("flows", "iam", require("postern.host.plain").rea
 
 
 -- ---- The core --------------------------------------------------------------
-
-local function api_arn_of(case)
-    return case.request.resource:match("^(arn:[^:]*:execute%-api:[^:]*:[^:]*:[^:/]+)/")
-end
-
 
 -- The documents of a gate as levels; every gate but scp and rcp has one.
 local function levels_of(gate, attached)
@@ -53,7 +50,7 @@ end
 local function ask(case, encode)
     local gates = {}
     for gate, attached in pairs(case.policies) do
-        local api_arn = gate == "resource" and api_arn_of(case) or nil
+        local api_arn = gate == "resource" and differential.api_arn_of(case.request.resource) or nil
         local compiled = {}
         for i, documents in ipairs(levels_of(gate, attached)) do
             compiled[i] = compile(documents, gate, api_arn, encode or json.encode)
@@ -69,15 +66,6 @@ end
 -- ---- Chance and tables -----------------------------------------------------
 
 -- Lehmer's generator: enough for shuffling, and the same everywhere.
-local function new_random(seed)
-    local state = seed % 2147483646 + 1
-    return function(count)
-        state = state * 48271 % 2147483647
-        return state % count + 1
-    end
-end
-
-
 local function copy(value)
     if type(value) ~= "table" then
         return value
@@ -240,7 +228,7 @@ end
 
 -- The short form of an API's own resources becomes the full ARN, and the other way round.
 local function swap_short_forms(case)
-    local arn, changed = api_arn_of(case), false
+    local arn, changed = differential.api_arn_of(case.request.resource), false
     if not arn or not case.policies.resource then
         return nil
     end
@@ -484,7 +472,7 @@ local INVARIANTS = {
 -- Tries an invariant on one case. Returns nil when it does not apply, else whether it holds, why
 -- not, and whether the decision was another one.
 local function try(invariant, index, asked, asked_before)
-    local random = new_random(SEED + index * 7919)
+    local random = random_numbers.new(SEED + index * 7919)
     local case = generate.case(SEED, index)
     local changed = invariant.change(copy(case), random)
     if not changed then

@@ -4,8 +4,10 @@
 -- every way of filling them from a small domain, and against the reference.
 
 local postern = require "postern"
+local differential = require "spec.support.differential"
 local generate = require "spec.support.generate"
 local json = require "spec.support.json"
+local random_numbers = require "spec.support.random"
 local reference = require "spec.support.reference"
 
 local A = json.array
@@ -19,16 +21,6 @@ local OUTCOMES, MATCHES = postern.request.outcomes, postern.request.matches
 
 
 -- ---- Sets and rows ---------------------------------------------------------
-
--- Lehmer's generator, the same everywhere.
-local function new_random(seed)
-    local state = seed % 2147483646 + 1
-    return function(count)
-        state = state * 48271 % 2147483647
-        return state % count + 1
-    end
-end
-
 
 -- Every document of a case as { gate, document }, always in the same order.
 local function documents_of(case)
@@ -53,16 +45,11 @@ local function documents_of(case)
 end
 
 
-local function api_arn_of(source)
-    return source.resource:match("^(arn:[^:]*:execute%-api:[^:]*:[^:]*:[^:/]+)/")
-end
-
-
 -- A set, its request, and the row of its keys: index to a text, a list of texts, or nil.
 local function new_scene(found, source)
     local set = assert(postern.compile(json.encode(found.document), {
         type = found.gate, strictness = "structural",
-        api_arn = found.gate == "resource" and api_arn_of(source) or nil,
+        api_arn = found.gate == "resource" and differential.api_arn_of(source.resource) or nil,
     }))
     local scene = { set = set, request = assert(postern.request.new(set)), row = {},
                     gate = found.gate, document = found.document, source = source,
@@ -262,7 +249,7 @@ end
 local function each_scene(first, last, visit)
     for index = first, last do
         local case = generate.case(SEED, index)
-        local random = new_random(SEED + index * 7919)
+        local random = random_numbers.new(SEED + index * 7919)
         for _, found in ipairs(documents_of(case)) do
             local scene = new_scene(found, case.request)
             local hidden, row = choose_hidden(scene, random)

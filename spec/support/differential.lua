@@ -18,6 +18,7 @@ local LEVELS = { scp = true, rcp = true }
 local LIST = { identity = true }
 local GATES = { "scp", "rcp", "endpoint", "resource", "identity", "boundary", "session" }
 
+-- The API of a method: what `execute-api:/` stands for in its resource policy.
 local API_ARN = "^(arn:[^:*?$]*:execute%-api:[^:*?$]*:[^:*?$]*:[^:/*?$]+)/"
 
 local pack = assert(rules.load("flows", "iam", require("postern.host.plain").read))
@@ -47,11 +48,17 @@ local function sets_of(gate, attached, api_arn)
 end
 
 
+--- The ARN of the API that a method ARN belongs to, or nil.
+function _M.api_arn_of(resource)
+    return resource:match(API_ARN)
+end
+
+
 --- What the core says of a case.
 function _M.ask_core(case)
     local gates = {}
     for gate, attached in pairs(case.policies) do
-        local api_arn = gate == "resource" and case.request.resource:match(API_ARN) or nil
+        local api_arn = gate == "resource" and _M.api_arn_of(case.request.resource) or nil
         gates[gate] = sets_of(gate, attached, api_arn)
     end
     return assert(flow.new(pack, gates)):decide(case.request)
