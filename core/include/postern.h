@@ -35,7 +35,7 @@ extern "C" {
 
 /* ---- Version ------------------------------------------------------------ */
 
-enum { POSTERN_ABI = 1 }; /* changes whenever a declaration below does */
+enum { POSTERN_ABI = 2 }; /* changes whenever a declaration below does */
 
 /* The version of the loaded library: "major.minor.patch", and its ABI. */
 const char *postern_version(void);
@@ -188,7 +188,10 @@ typedef enum postern_policy_type {
     POSTERN_RCP,
     POSTERN_RESOURCE,
     POSTERN_ENDPOINT,
-    POSTERN_TRUST /* of a role; without Resource it speaks of that role */
+    POSTERN_TRUST, /* of a role; without Resource it speaks of that role */
+    POSTERN_GATEWAY_ENDPOINT /* an endpoint policy in which an account that
+        Principal names is its root user only (AWS PrivateLink Guide, "Control
+        access to VPC endpoints using endpoint policies") */
 } postern_policy_type;
 
 typedef enum postern_strictness {

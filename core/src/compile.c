@@ -146,10 +146,8 @@ static int compile_incomplete(const struct job *job, uint32_t node, postern_span
                       POSTERN__QUOTE(text));
     }
     int status = push_resource(job, node, text, &template);
-    if (status != POSTERN_OK || type == POSTERN_RCP || type == POSTERN_RESOURCE ||
-        type == POSTERN_ENDPOINT || type == POSTERN_TRUST) {
-        return status;
-    }
+    bool fills = type == POSTERN_IDENTITY || type == POSTERN_BOUNDARY || type == POSTERN_SCP;
+    if (status != POSTERN_OK || !fills) return status;
     return push_joined(job, node, text, (postern_span){fill, 2 * (size_t)(5 - colons)}, &template);
 }
 
@@ -560,7 +558,8 @@ static size_t character_limit(int32_t type, bool *spaces_count) {
     case POSTERN_SESSION: return 2048;
     case POSTERN_SCP: return 10240;
     case POSTERN_RCP: return 5120;
-    case POSTERN_ENDPOINT: return 20480;
+    case POSTERN_ENDPOINT:
+    case POSTERN_GATEWAY_ENDPOINT: return 20480;
     case POSTERN_TRUST: return 8192; /* 2,048 by default, raisable to this */
     case POSTERN_RESOURCE: return 0;
     }

@@ -45,6 +45,8 @@ postern_truth postern__resource_matches(const postern__scene *scene, const poste
     return rule->not_resource ? postern__truth_not(any) : any;
 }
 
+/* At a gateway endpoint a named account is its root user only (AWS PrivateLink
+ * Guide, "Control access to VPC endpoints using endpoint policies"). */
 static postern__principal_list principals_of(const postern__scene *scene,
                                              const postern__rule *rule) {
     int32_t symbol = scene->set->principal_arn;
@@ -52,6 +54,7 @@ static postern__principal_list principals_of(const postern__scene *scene,
         .principals =
             POSTERN__ITEMS(scene->set, principals, postern__principal) + rule->principals.first,
         .count = rule->principals.count,
+        .roots_only = scene->set->policy_type == POSTERN_GATEWAY_ENDPOINT,
         .texts = scene->bench.pool.texts,
         .principal_arn = symbol >= 0 ? &scene->row.cells[symbol] : NULL,
         .row = &scene->row,

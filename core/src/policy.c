@@ -345,8 +345,8 @@ static int read_effect(const postern__policy *policy, postern__draft *draft,
 }
 
 static bool names_principals(int32_t type) {
-    return type == POSTERN_RESOURCE || type == POSTERN_ENDPOINT || type == POSTERN_RCP ||
-           type == POSTERN_TRUST;
+    return type == POSTERN_RESOURCE || type == POSTERN_ENDPOINT ||
+           type == POSTERN_GATEWAY_ENDPOINT || type == POSTERN_RCP || type == POSTERN_TRUST;
 }
 
 /* Which elements must be there, and which must not, for this type of policy. */
@@ -504,6 +504,7 @@ const char *postern_policy_type_name(int32_t policy_type) {
     case POSTERN_RESOURCE: return "resource";
     case POSTERN_ENDPOINT: return "endpoint";
     case POSTERN_TRUST: return "trust";
+    case POSTERN_GATEWAY_ENDPOINT: return "gateway_endpoint";
     }
     return NULL;
 }

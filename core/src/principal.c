@@ -177,7 +177,7 @@ static postern_truth match_one(const postern__principal_list *list,
         *match = POSTERN_MATCH_WILD;
         return POSTERN_YES;
     case POSTERN__NAMES_ACCOUNT:
-        if (!same) return POSTERN_NO;
+        if (!same || (list->roots_only && caller->kind != POSTERN__ROOT_USER)) return POSTERN_NO;
         *match = POSTERN_MATCH_ACCOUNT;
         return POSTERN_YES;
     case POSTERN__NAMES_USER:

@@ -66,6 +66,7 @@ postern__principal postern__principal_parse(postern__principal_type type, poster
 typedef struct postern__principal_list {
     const postern__principal *principals;
     uint32_t count;
+    bool roots_only; /* a named account is its root user and nobody else */
     const char *texts;
     const postern__cell *principal_arn; /* cell of aws:PrincipalArn, or NULL */
     const postern__row *row;

@@ -47,7 +47,7 @@ static void options_are_checked(void) {
         const char *message;
     } rows[] = {
         {{.policy_type = -1}, POSTERN_MISUSE, "no such policy type: -1"},
-        {{.policy_type = POSTERN_TRUST + 1}, POSTERN_MISUSE, "no such policy type: 8"},
+        {{.policy_type = POSTERN_GATEWAY_ENDPOINT + 1}, POSTERN_MISUSE, "no such policy type: 9"},
         {{.strictness = 2}, POSTERN_MISUSE, "no such strictness: 2"},
         {{.api_arn = "abc", .api_arn_length = 3},
          POSTERN_VALUE,

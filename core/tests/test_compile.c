@@ -282,7 +282,7 @@ static void sizes_are_exact(void) {
         {POSTERN_IDENTITY, 10240, false}, {POSTERN_BOUNDARY, 6144, false},
         {POSTERN_SESSION, 2048, true},    {POSTERN_SCP, 10240, true},
         {POSTERN_RCP, 5120, true},        {POSTERN_ENDPOINT, 20480, true},
-        {POSTERN_TRUST, 8192, false},
+        {POSTERN_TRUST, 8192, false},     {POSTERN_GATEWAY_ENDPOINT, 20480, true},
     };
     /* Text in which a careless count goes wrong: quotes and spaces inside
      * strings, backslashes before quotes, characters of several bytes. */
@@ -339,7 +339,7 @@ static void incomplete_arns_by_type(void) {
         {"arn:aws:s3:x:y", "arn:aws:s3:x:y:z", true, false},
         {"*:abc/dev/GET/pets", METHOD, true, true},
     };
-    for (int32_t type = POSTERN_IDENTITY; type <= POSTERN_TRUST; type++) {
+    for (int32_t type = POSTERN_IDENTITY; type <= POSTERN_GATEWAY_ENDPOINT; type++) {
         bool fills = type == POSTERN_IDENTITY || type == POSTERN_BOUNDARY || type == POSTERN_SCP;
         bool names = type == POSTERN_RCP || type >= POSTERN_RESOURCE;
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -517,10 +517,68 @@ static void a_trust_policy_speaks_of_its_role(void) {
     postern_set_free(set);
 }
 
+/* ---- Endpoint policies ---------------------------------------------------- */
+
+/* An account in the policy of a gateway endpoint is its root user; anywhere else
+ * it is everybody in it. */
+static void accounts_at_endpoints(void) {
+    static const char root[] = "arn:aws:iam::111122223333:root";
+    static const struct {
+        const char *who, *caller;
+        bool gateway, interface;
+    } rows[] = {
+        {"{'AWS':'111122223333'}", ALICE, false, true},
+        {"{'AWS':'111122223333'}", SESSION, false, true},
+        {"{'AWS':'111122223333'}", FEDERATED, false, true},
+        {"{'AWS':'111122223333'}", root, true, true},
+        {"{'AWS':'111122223333'}", STRANGER, false, false},
+        {"{'AWS':'111122223333'}", "*", false, false},
+        {"{'AWS':'arn:aws:iam::111122223333:root'}", ALICE, false, true},
+        {"{'AWS':'arn:aws:iam::111122223333:root'}", SESSION, false, true},
+        {"{'AWS':'arn:aws:iam::111122223333:root'}", root, true, true},
+        {"{'AWS':'arn:aws:iam::111122223333:root'}", "*", false, false},
+        {"'*'", ALICE, true, true},
+        {"'*'", "*", true, true},
+        {"{'AWS':'" ALICE "'}", ALICE, true, true},
+        {"{'AWS':'" ALICE "'}", STRANGER, false, false},
+        {"{'AWS':'" ALICE "'}", "*", false, false},
+        {"{'AWS':'" ROLE "'}", SESSION, true, true},
+        {"{'AWS':'" ROLE "'}", ALICE, false, false},
+        {"{'AWS':['111122223333','" ALICE "']}", ALICE, true, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int g = 0; g < 2; g++) {
+            char text[256];
+            snprintf(text, sizeof text, "{'Statement':" RULE("Allow", "%s") "}", rows[i].who);
+            postern_set *set = set_of_type(g == 1 ? POSTERN_GATEWAY_ENDPOINT : POSTERN_ENDPOINT,
+                                           POSTERN_ATTACHABLE, text);
+            CHECK_ROW((decide_plain(set, rows[i].caller, "s3:GetObject", "arn:aws:s3:::b/k")
+                           .outcome == POSTERN_ALLOWED) ==
+                          (g == 1 ? rows[i].gateway : rows[i].interface),
+                      rows[i].who);
+            postern_set_free(set);
+        }
+    }
+}
+
+/* A Deny with NotPrincipal: an exempt account is its root user there as well. */
+static void exempt_accounts_at_gateway_endpoints(void) {
+    postern_set *set = set_of_type(
+        POSTERN_GATEWAY_ENDPOINT, POSTERN_ATTACHABLE,
+        "{'Statement':[{'Effect':'Deny','NotPrincipal':{'AWS':'111122223333'},'Action':'*',"
+        "'Resource':'*'}," RULE("Allow", "'*'") "]}");
+    CHECK(decide_plain(set, "arn:aws:iam::111122223333:root", "a:b", METHOD).outcome ==
+          POSTERN_ALLOWED);
+    CHECK(decide_plain(set, ALICE, "a:b", METHOD).outcome == POSTERN_EXPLICITLY_DENIED);
+    CHECK(decide_plain(set, "*", "a:b", METHOD).outcome == POSTERN_EXPLICITLY_DENIED);
+    postern_set_free(set);
+}
+
 TEST_MAIN(RUN(deny_beats_allow_in_every_order); RUN(the_strongest_match_is_told);
           RUN(other_types_have_no_match_to_tell); RUN(the_strongest_allow_decides);
           RUN(not_principal_exempts); RUN(not_principal_never_allows); RUN(complements);
           RUN(undecided_only_where_it_matters); RUN(an_unresolved_role_is_possible);
           RUN(order_does_not_matter); RUN(a_statement_more_moves_one_way);
           RUN(what_is_decided_stays_so); RUN(asking_ends_in_the_answer);
-          RUN(the_sweep_agrees_with_trying_each); RUN(a_trust_policy_speaks_of_its_role))
+          RUN(the_sweep_agrees_with_trying_each); RUN(a_trust_policy_speaks_of_its_role);
+          RUN(accounts_at_endpoints); RUN(exempt_accounts_at_gateway_endpoints))

@@ -335,7 +335,7 @@ static void types_want_or_forbid_principals(void) {
     } types[] = {
         {POSTERN_IDENTITY, false}, {POSTERN_BOUNDARY, false}, {POSTERN_SESSION, false},
         {POSTERN_SCP, false},      {POSTERN_RCP, true},       {POSTERN_RESOURCE, true},
-        {POSTERN_ENDPOINT, true},  {POSTERN_TRUST, true},
+        {POSTERN_ENDPOINT, true},  {POSTERN_TRUST, true},    {POSTERN_GATEWAY_ENDPOINT, true},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         int32_t type = types[i].type;
@@ -370,7 +370,8 @@ static void types_want_or_forbid_principals(void) {
 /* A trust policy is the one that may leave Resource out. */
 static void only_trust_policies_lack_a_resource(void) {
     static const char bare[] = "{'Statement':@{'Effect':'Deny','Action':'*','Principal':'*'}}";
-    for (int32_t type = POSTERN_RCP; type < POSTERN_TRUST; type++) {
+    for (int32_t type = POSTERN_RCP; type <= POSTERN_GATEWAY_ENDPOINT; type++) {
+        if (type == POSTERN_TRUST) continue;
         check_refused(type, bare, "statement 1: neither Resource nor NotResource: add one, such as "
                                   "\"Resource\": \"*\"");
     }
@@ -432,7 +433,8 @@ static void types_have_names(void) {
     CHECK_TEXT(postern_policy_type_name(POSTERN_IDENTITY), "identity");
     CHECK_TEXT(postern_policy_type_name(POSTERN_RCP), "rcp");
     CHECK_TEXT(postern_policy_type_name(POSTERN_TRUST), "trust");
-    CHECK(postern_policy_type_name(POSTERN_TRUST + 1) == NULL);
+    CHECK_TEXT(postern_policy_type_name(POSTERN_GATEWAY_ENDPOINT), "gateway_endpoint");
+    CHECK(postern_policy_type_name(POSTERN_GATEWAY_ENDPOINT + 1) == NULL);
     CHECK(postern_policy_type_name(-1) == NULL);
 }
 

@@ -344,6 +344,45 @@ static void role_of_a_session(void) {
     }
 }
 
+/* Where a named account is its root user only. */
+static void accounts_that_stand_for_their_root(void) {
+    static const struct {
+        const char *listed, *caller;
+        int match;
+        postern_truth exempt;
+    } rows[] = {
+        {"AWS " A, ROOT_A, ACCOUNT, POSTERN_YES},
+        {"AWS " ROOT_A, ROOT_A, ACCOUNT, POSTERN_YES},
+        {"AWS " A, ANNA, NONE, POSTERN_NO},
+        {"AWS " ROOT_A, ANNA, NONE, POSTERN_NO},
+        {"AWS " A, SESSION_A, NONE, POSTERN_NO},
+        {"AWS " ROOT_A, SESSION_A, NONE, POSTERN_NO},
+        {"AWS " A, FEDERATED_A, NONE, POSTERN_NO},
+        {"AWS " A, IAM(B) "root", NONE, POSTERN_NO},
+        {"AWS " ROOT_A, "arn:aws-cn:iam::" A ":root", NONE, POSTERN_NO},
+        {"AWS " A, "*", NONE, POSTERN_NO},
+        {"AWS " A, "s3.amazonaws.com", NONE, POSTERN_NO},
+        /* Every other value is as it is elsewhere. */
+        {"AWS *", "*", WILD, POSTERN_YES},
+        {"AWS *", ANNA, WILD, POSTERN_YES},
+        {"AWS " ANNA, ANNA, DIRECT, POSTERN_YES},
+        {"AWS " IAM(A) "role/Admin", SESSION_A, ROLE, POSTERN_YES},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *listed[] = {rows[i].listed, NULL};
+        char row[256];
+        snprintf(row, sizeof row, "%s meets %s", rows[i].listed, rows[i].caller);
+        postern__caller caller = postern__caller_parse(span(rows[i].caller), false);
+        struct listing listing;
+        postern_match sure, possible;
+        listing_init(&listing, listed, NULL);
+        listing.list.roots_only = true;
+        postern__principal_match(&listing.list, &caller, &sure, &possible);
+        CHECK_ROW((int)sure == rows[i].match && possible == POSTERN_MATCH_NONE, row);
+        CHECK_ROW(postern__principal_exempts(&listing.list, &caller) == rows[i].exempt, row);
+    }
+}
+
 static void the_strongest_of_a_list_counts(void) {
     static const struct {
         const char *listed[MOST_LISTED];
@@ -431,6 +470,7 @@ TEST_MAIN(
     RUN(values_are_classified);
     RUN(one_value_meets_one_caller);
     RUN(role_of_a_session);
+    RUN(accounts_that_stand_for_their_root);
     RUN(the_strongest_of_a_list_counts);
     RUN(listed_principals_are_exempt)
 )

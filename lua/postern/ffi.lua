@@ -10,7 +10,7 @@ local ffi = require("ffi")
 
 
 local declarations = [[
-enum { POSTERN_ABI = 1 };
+enum { POSTERN_ABI = 2 };
 
 const char *postern_version(void);
 uint32_t postern_abi(void);
@@ -114,7 +114,8 @@ typedef enum postern_policy_type {
     POSTERN_RCP,
     POSTERN_RESOURCE,
     POSTERN_ENDPOINT,
-    POSTERN_TRUST
+    POSTERN_TRUST,
+    POSTERN_GATEWAY_ENDPOINT
 } postern_policy_type;
 
 typedef enum postern_strictness {
