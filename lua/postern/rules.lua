@@ -15,13 +15,39 @@ local _M = {}
 _M.API = 1
 
 
--- What each kind of pack has, with the type of each member. Anything else in a pack is a mistake.
-local CONTRACTS = {
+-- What each kind of pack has, with the type of each member; `may` names what it can do without.
+-- Anything else in a pack is a mistake.
+local COMMON = { kind = "string", name = "string", api = "number", check = "function" }
+local KINDS = {
+    keys = {
+        must = { keys = "table" },
+        may = { prefixes = "table", types = "table", lazy = "boolean" },
+        functions = { "keys", "prefixes" },
+    },
+    services = {
+        must = { resolve = "function" },
+        may = { data = "table" },
+    },
+    identities = {
+        must = { identify = "function" },
+        may = {},
+    },
     flows = {
-        kind = "string", name = "string", api = "number", check = "function",
-        gates = "table", caller = "function", decide = "function",
+        must = { gates = "table", caller = "function", decide = "function" },
+        may = { based_on = "string", principal_for = "function", context_for = "function",
+                resources_for = "function", services = "table" },
+    },
+    tables = {
+        must = { data = "table" },
+        may = {},
     },
 }
+
+for _, members in pairs(KINDS) do
+    for name, wanted in pairs(COMMON) do
+        members.must[name] = wanted
+    end
+end
 
 local PURE = { "assert", "error", "ipairs", "next", "pairs", "select", "tonumber", "tostring",
                "type", "unpack" }
@@ -51,9 +77,9 @@ local function environment()
 end
 
 
-local function sorted_names(contract)
+local function sorted_names(members)
     local names = {}
-    for name in pairs(contract) do
+    for name in pairs(members) do
         names[#names + 1] = name
     end
     table.sort(names)
@@ -61,45 +87,83 @@ local function sorted_names(contract)
 end
 
 
-local function check_pack(pack, kind)
-    local contract = CONTRACTS[kind]
-    if type(pack) ~= "table" or getmetatable(pack) then
-        return nil, "a pack returns a plain table"
-    end
-    for _, name in ipairs(sorted_names(contract)) do
-        if pack[name] == nil then
-            return nil, ("lacks `%s`: a %s pack has `%s`")
-                :format(name, kind, table.concat(sorted_names(contract), "`, `"))
-        elseif type(pack[name]) ~= contract[name] then
-            return nil, ("`%s` is a %s: make it a %s")
-                :format(name, type(pack[name]), contract[name])
-        end
-    end
-    for name in pairs(pack) do
-        if not contract[name] then
-            return nil, ("unknown member `%s`: a %s pack has `%s`")
-                :format(tostring(name), kind, table.concat(sorted_names(contract), "`, `"))
-        end
-    end
-    if pack.kind ~= kind then
-        return nil, ("its kind is `%s`, wanted is `%s`"):format(pack.kind, kind)
-    elseif pack.api ~= _M.API then
-        return nil, ("its api is %s, this release has %d"):format(pack.api, _M.API)
-    end
-    return pack
+local function quoted(members)
+    return "`" .. table.concat(sorted_names(members), "`, `") .. "`"
 end
 
 
---- Loads a pack from its source text.
--- @tparam string text
--- @tparam string name what errors call it
--- @tparam string kind `flows`
--- @treturn table|nil the pack
--- @treturn string why not
-function _M.read(text, name, kind)
-    if not CONTRACTS[kind] then
-        error(("no such kind of pack: `%s`"):format(tostring(kind)), 2)
+-- What `a keys pack has` continues with in messages.
+local function described(kind)
+    local members = KINDS[kind]
+    local text = ("a %s pack has %s"):format(kind, quoted(members.must))
+    if next(members.may) then
+        text = text .. ", and may have " .. quoted(members.may)
     end
+    return text
+end
+
+
+-- Every member is known and of its type.
+local function check_members(pack, kind)
+    local members = KINDS[kind]
+    local present = {}
+    for name in pairs(pack) do
+        present[tostring(name)] = name
+    end
+    for _, text in ipairs(sorted_names(present)) do
+        local name = present[text]
+        local wanted = members.must[name] or members.may[name]
+        if not wanted then
+            return nil, ("unknown member `%s`: %s"):format(text, described(kind))
+        elseif type(pack[name]) ~= wanted then
+            return nil, ("`%s` is a %s: make it a %s"):format(text, type(pack[name]), wanted)
+        end
+    end
+    for _, name in ipairs(members.functions or {}) do
+        for key, value in pairs(pack[name] or {}) do
+            if type(key) ~= "string" or type(value) ~= "function" then
+                return nil, ("`%s`: `%s` is a %s: give names and functions")
+                    :format(name, tostring(key), type(value))
+            end
+        end
+    end
+    return true
+end
+
+
+-- No member is missing; asked when what a base gives has been filled in.
+local function check_complete(pack)
+    for _, name in ipairs(sorted_names(KINDS[pack.kind].must)) do
+        if pack[name] == nil then
+            return nil, ("lacks `%s`: %s"):format(name, described(pack.kind))
+        end
+    end
+    return true
+end
+
+
+local function check_header(pack, kind)
+    if type(pack) ~= "table" then
+        return nil, "a pack returns a plain table"
+    end
+    for _, name in ipairs({ "kind", "name", "api" }) do
+        if pack[name] == nil then
+            return nil, ("lacks `%s`: a pack has %s"):format(name, quoted(COMMON))
+        end
+    end
+    if kind and pack.kind ~= kind then
+        return nil, ("its kind is `%s`, wanted is `%s`"):format(tostring(pack.kind), kind)
+    elseif not KINDS[pack.kind] then
+        return nil, ("unknown kind `%s`: there are %s"):format(tostring(pack.kind), quoted(KINDS))
+    elseif pack.api ~= _M.API then
+        return nil, ("its api is %s, this release has %d"):format(tostring(pack.api), _M.API)
+    end
+    return check_members(pack, pack.kind)
+end
+
+
+-- Runs the text of one pack; what it is based on is left for later.
+local function read_alone(text, name, kind)
     -- Text only: bytecode is not verified when it is loaded.
     local chunk, err = load(text, "@" .. name, "t", environment())
     if not chunk then
@@ -109,8 +173,8 @@ function _M.read(text, name, kind)
     if not ok then
         return nil, ("%s: fails while loading: %s"):format(name, tostring(pack))
     end
-    pack, err = check_pack(pack, kind)
-    if not pack then
+    ok, err = check_header(pack, kind)
+    if not ok then
         return nil, ("%s: %s"):format(name, err)
     end
     return pack
@@ -127,13 +191,8 @@ local function shipped_paths(kind, name)
 end
 
 
---- Loads a shipped pack.
--- @tparam string kind `flows`
--- @tparam string name
--- @tparam function read a host's reader: path to text, or nil and why not
--- @treturn table|nil the pack
--- @treturn string why not, with every path tried
-function _M.load(kind, name, read)
+-- The text of a shipped pack and its path, or nil and every path tried.
+local function find_shipped(kind, name, read)
     if not name:match("^[%w_]+$") then
         return nil, ("`%s` is not the name of a pack"):format(name)
     end
@@ -141,12 +200,139 @@ function _M.load(kind, name, read)
     for _, path in ipairs(shipped_paths(kind, name)) do
         local text, err = read(path)
         if text then
-            return _M.read(text, path, kind)
+            return text, path
         end
         tried[#tried + 1] = ("%s: %s"):format(path, err)
     end
     return nil, ("no %s pack `%s`. Tried:\n    %s")
         :format(kind, name, table.concat(tried, "\n    "))
+end
+
+
+-- The pack that `pack` is based on and that one's own bases, nearest first. Shipped packs could be
+-- based on each other in a circle, hence `seen`.
+local function read_bases(pack, read)
+    local bases, seen = {}, {}
+    local at = pack
+    while at.based_on do
+        local name = at.based_on
+        if seen[name] then
+            return nil, ("is based on `%s`, which is based on itself"):format(name)
+        end
+        seen[name] = true
+        local text, path = find_shipped(pack.kind, name, read)
+        if not text then
+            return nil, ("is based on `%s`: %s"):format(name, path)
+        end
+        local base, err = read_alone(text, path, pack.kind)
+        if not base then
+            return nil, ("is based on `%s`: %s"):format(name, err)
+        end
+        bases[#bases + 1], at = base, base
+    end
+    return bases
+end
+
+
+-- Fills the members that a pack does not define from its base, farthest base first. `base` is the
+-- filled base, so that a pack's own function can go on to the one that it replaces.
+local function fill_from_bases(pack, read)
+    local bases, err = read_bases(pack, read)
+    if not bases then
+        return nil, err
+    end
+    table.insert(bases, 1, pack)
+    for i = #bases - 1, 1, -1 do
+        local derived, base = bases[i], bases[i + 1]
+        for name, value in pairs(base) do
+            if derived[name] == nil then
+                derived[name] = value
+            end
+        end
+        derived.base = base
+    end
+    return true
+end
+
+
+-- The whole way from a pack's text to a pack that can be used.
+local function read_pack(text, name, kind, read)
+    local pack, err = read_alone(text, name, kind)
+    if not pack then
+        return nil, err
+    end
+    local ok = true
+    if pack.based_on and not read then
+        ok, err = nil, ("is based on `%s`: that needs a reader"):format(pack.based_on)
+    elseif pack.based_on then
+        ok, err = fill_from_bases(pack, read)
+    end
+    if ok then
+        ok, err = check_complete(pack)
+    end
+    if not ok then
+        return nil, ("%s: %s"):format(name, err)
+    end
+    return pack
+end
+
+
+local function need_kind(kind)
+    if not KINDS[kind] then
+        error(("no such kind of pack: `%s`"):format(tostring(kind)), 3)
+    end
+end
+
+
+--- Loads a pack from its source text.
+--
+-- A pack may name a shipped pack of its kind in `based_on`: the members it does not define are that
+-- one's, and it finds that one as its member `base` (set once it is loaded).
+-- @tparam string text
+-- @tparam string name what errors call it
+-- @tparam[opt] string kind `keys`, `services`, `identities`, `flows` or `tables`; any if left out
+-- @tparam[opt] function read a host's reader, for what the pack is based on
+-- @treturn table|nil the pack
+-- @treturn string why not
+function _M.read(text, name, kind, read)
+    if kind ~= nil then
+        need_kind(kind)
+    end
+    return read_pack(text, name, kind, read)
+end
+
+
+--- Loads a private pack from its file.
+-- @tparam string path
+-- @tparam function read a host's reader: path to text, or nil and why not
+-- @tparam[opt] string kind as for `read`
+-- @treturn table|nil the pack
+-- @treturn string why not; names the path
+function _M.load_file(path, read, kind)
+    if kind ~= nil then
+        need_kind(kind)
+    end
+    local text, err = read(path)
+    if not text then
+        return nil, ("%s: %s"):format(path, err)
+    end
+    return read_pack(text, path, kind, read)
+end
+
+
+--- Loads a shipped pack.
+-- @tparam string kind as for `read`
+-- @tparam string name
+-- @tparam function read a host's reader: path to text, or nil and why not
+-- @treturn table|nil the pack
+-- @treturn string why not, with every path tried
+function _M.load(kind, name, read)
+    need_kind(kind)
+    local text, path = find_shipped(kind, name, read)
+    if not text then
+        return nil, path
+    end
+    return read_pack(text, path, kind, read)
 end
 
 
