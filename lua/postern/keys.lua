@@ -1,0 +1,357 @@
+--- Condition keys: which provider answers a key, and filling a request with the answers.
+--
+-- A provider answers a value or a list, nil when the key is absent, or nil and an error when it
+-- failed. Absent is a fact the language has rules for; failed means that nothing is known, and the
+-- caller must deny. Only the keys that a set mentions are ever asked for.
+--
+-- *Dependencies*: postern.cidr, postern.request
+--
+-- @module postern.keys
+local cidr = require("postern.cidr")
+local requests = require("postern.request")
+
+
+local _M = {}
+local Registry = {}
+Registry.__index = Registry
+
+
+-- ---- Declared types --------------------------------------------------------
+
+
+-- Matches every address, so that only what is no address is told from the rest.
+local ADDRESSES = assert(cidr.new({ "0.0.0.0/0", "::/0" }))
+
+
+local function is_text(value)
+    return type(value) == "string"
+end
+
+
+local function is_number(value)
+    if type(value) == "string" then
+        return value:find("^-?%d+%.?%d*$") ~= nil
+    end
+    return type(value) == "number" and requests.value_text(value) ~= nil
+end
+
+
+local TYPES = {
+    string = is_text,
+    arn = function(value) return is_text(value) and value:sub(1, 4) == "arn:" end,
+    ip = function(value) return is_text(value) and ADDRESSES:match(value) ~= nil end,
+    bool = function(value)
+        return type(value) == "boolean" or value == "true" or value == "false"
+    end,
+    numeric = is_number,
+    date = function(value)
+        return is_number(value)
+            or is_text(value) and value:find("^%d%d%d%d%-%d%d%-%d%dT[%d:.]+Z$") ~= nil
+    end,
+    any = function(value) return requests.value_text(value) ~= nil end,
+}
+
+
+-- A type is a name of TYPES, with `[]` behind it where the key may have several values.
+local function read_type(text)
+    local name, list = tostring(text):match("^(%l+)(%[?%]?)$")
+    if not TYPES[name] or name == "any" or (list ~= "" and list ~= "[]") then
+        return nil
+    end
+    return { holds = TYPES[name], list = list ~= "", text = text }
+end
+
+
+local UNDECLARED = { holds = TYPES.any, list = true, text = "string, number, boolean or a list" }
+
+
+local function is_list_of(value, holds)
+    local count = 0
+    for _ in pairs(value) do
+        count = count + 1
+        if not holds(value[count]) then
+            return false
+        end
+    end
+    return true
+end
+
+
+local function has_type(value, wanted)
+    if type(value) == "table" then
+        return wanted.list and is_list_of(value, wanted.holds)
+    end
+    return wanted.holds(value)
+end
+
+
+-- ---- The registry ----------------------------------------------------------
+
+
+-- Types are looked up in any letter case; a prefix ends in a slash.
+local function types_of(pack)
+    local types = {}
+    for name, text in pairs(pack.types or {}) do
+        local read = read_type(text)
+        if not read then
+            return nil, ("the keys pack `%s`: unknown type `%s` of `%s`: there are `string`, "
+                .. "`arn`, `ip`, `bool`, `numeric`, `date`, each also with `[]`")
+                :format(pack.name, tostring(text), tostring(name))
+        elseif not ((pack.keys or {})[name] or (pack.prefixes or {})[name]) then
+            return nil, ("the keys pack `%s`: a type for `%s`, which it does not provide")
+                :format(pack.name, tostring(name))
+        end
+        types[name] = read
+    end
+    return types
+end
+
+
+local function twice(name, one, other)
+    return nil, ("the key `%s` is provided twice: by the keys pack `%s` and by `%s`")
+        :format(name, one.pack, other.pack)
+end
+
+
+-- Adds one exact key or prefix. Two spellings of one name are one name.
+local function add(providers, provider)
+    local lower = provider.key:lower()
+    if providers[lower] then
+        return twice(provider.key, providers[lower], provider)
+    end
+    providers[lower] = provider
+    return true
+end
+
+
+local function add_pack(self, pack, config)
+    local ok, err = pack.check(config)
+    if not ok then
+        return nil, ("the keys pack `%s`: %s"):format(pack.name, tostring(err))
+    end
+    local types
+    types, err = types_of(pack)
+    if not types then
+        return nil, err
+    end
+    for _, kind in ipairs({ "keys", "prefixes" }) do
+        for name, provide in pairs(pack[kind] or {}) do
+            ok, err = add(self[kind], {
+                key = name, pack = pack.name, lazy = pack.lazy == true, provide = provide,
+                config = config, type = types[name] or UNDECLARED, is_prefix = kind == "prefixes",
+            })
+            if not ok then
+                return nil, err
+            end
+        end
+    end
+    return true
+end
+
+
+-- The longest prefix that a key (in lower case) begins with, and goes on after.
+local function find_prefix(self, key)
+    local found
+    for prefix, provider in pairs(self.prefixes) do
+        if #prefix < #key and key:sub(1, #prefix) == prefix
+            and not (found and #found.key > #prefix) then
+            found = provider
+        end
+    end
+    return found
+end
+
+
+-- A key of one pack below a prefix of another would be answered by either, as the reader sees it.
+local function check_overlap(self)
+    for _, kind in ipairs({ "keys", "prefixes" }) do
+        for name, provider in pairs(self[kind]) do
+            local other = find_prefix(self, name)
+            if other and other.pack ~= provider.pack then
+                return twice(provider.key, provider, other)
+            end
+        end
+    end
+    return true
+end
+
+
+--- Makes a registry of the providers of some packs.
+-- @tparam {table,...} packs keys packs, see `postern.rules`; besides `keys` and `prefixes` a pack
+-- may have `types` (name to `string`, `arn`, `ip`, `bool`, `numeric` or `date`, with `[]` behind it
+-- when the key may have several values) and `lazy` (true: its keys are only resolved when a
+-- decision needs them)
+-- @tparam[opt] table configs pack name to its configuration
+-- @treturn Registry|nil
+-- @treturn string why not; two packs that provide one key are named both
+function _M.new(packs, configs)
+    local self = setmetatable({
+        keys = {},     -- name in lower case to provider
+        prefixes = {}, -- the same
+        plans = setmetatable({}, { __mode = "k" }), -- set to what it needs, made when first asked
+    }, Registry)
+    for _, pack in ipairs(packs) do
+        local ok, err = add_pack(self, pack, configs and configs[pack.name] or {})
+        if not ok then
+            return nil, err
+        end
+    end
+    local ok, err = check_overlap(self)
+    if not ok then
+        return nil, err
+    end
+    return self
+end
+
+
+--- Finds who answers a key.
+-- @tparam string key in any letter case
+-- @treturn table|nil `{key, pack, lazy, is_prefix}`, the key or prefix as its pack spells it
+function Registry:provider(key)
+    local lower = key:lower()
+    return self.keys[lower] or find_prefix(self, lower)
+end
+
+
+--- The keys of a set that nobody provides. They are always absent, which a Deny may not expect.
+-- @tparam Set set
+-- @treturn {string,...} in lower case
+function Registry:unprovided(set)
+    local missing = {}
+    for _, key in ipairs(set:keys()) do
+        if not self:provider(key) then
+            missing[#missing + 1] = key
+        end
+    end
+    return missing
+end
+
+
+local function call(provider, rest, context)
+    if provider.is_prefix then
+        return provider.provide(context, rest, provider.config)
+    end
+    return provider.provide(context, provider.config)
+end
+
+
+-- The value of a key, nil when it is absent, or nil and an error.
+local function ask(provider, key, rest, context)
+    local ok, value, err = pcall(call, provider, rest, context)
+    if not ok then
+        err, value = value, nil
+    elseif value == nil and not err then
+        return nil
+    elseif value ~= nil and not has_type(value, provider.type) then
+        err, value = ("answered something else than %s"):format(provider.type.text), nil
+    end
+    if value == nil then
+        return nil, ("the key `%s` of the keys pack `%s` failed: %s")
+            :format(key, provider.pack, tostring(err))
+    end
+    return value
+end
+
+
+-- Key names of a set are in lower case, and so is the rest after a prefix.
+local function plan_for(self, set)
+    local plan = self.plans[set]
+    if plan then
+        return plan
+    end
+    plan = {}
+    for i, key in ipairs(set:keys()) do
+        local provider = self:provider(key)
+        if provider then
+            plan[#plan + 1] = {
+                index = i - 1, key = key, provider = provider,
+                rest = provider.is_prefix and key:sub(#provider.key + 1) or nil,
+            }
+        end
+    end
+    self.plans[set] = plan
+    return plan
+end
+
+
+local function put(request, index, value)
+    if type(value) ~= "table" then
+        return request:put(index, requests.value_text(value))
+    end
+    local status = request:list(index)
+    for _, item in ipairs(value) do
+        status = status ~= 0 and status or request:append(index, requests.value_text(item))
+    end
+    return status
+end
+
+
+--- Fills a request with the keys that its set mentions and somebody provides. Keys of lazy packs
+-- are left unresolved.
+-- @tparam Request request that has been reset for this call
+-- @tparam Set set the request's
+-- @tparam table context
+-- @treturn boolean|nil true
+-- @treturn string which key of which pack failed, and why; the request must then be denied
+function Registry:fill(request, set, context)
+    for _, entry in ipairs(plan_for(self, set)) do
+        local status = 0
+        if entry.provider.lazy then
+            status = request:unresolved(entry.index)
+        else
+            local value, err = ask(entry.provider, entry.key, entry.rest, context)
+            if err then
+                return nil, err
+            elseif value ~= nil then
+                status = put(request, entry.index, value)
+            end
+        end
+        if status ~= 0 then
+            return nil, ("the key `%s` of the keys pack `%s` failed: its value cannot be taken: %s")
+                :format(entry.key, entry.provider.pack, tostring(requests.statuses[status]))
+        end
+    end
+    return true
+end
+
+
+--- The values of the keys that a set mentions, as a table for `fill` of `postern.request`.
+-- @tparam Set set
+-- @tparam table context
+-- @treturn table|nil key in lower case to value or list; absent keys and those of lazy packs are
+-- not in it
+-- @treturn {string,...}|string the keys of lazy packs; or which key failed, and why
+function Registry:values(set, context)
+    local values, lazy = {}, {}
+    for _, entry in ipairs(plan_for(self, set)) do
+        if entry.provider.lazy then
+            lazy[#lazy + 1] = entry.key
+        else
+            local value, err = ask(entry.provider, entry.key, entry.rest, context)
+            if err then
+                return nil, err
+            end
+            values[entry.key] = value
+        end
+    end
+    return values, lazy
+end
+
+
+--- Resolves one key, also of a lazy pack.
+-- @tparam string key in any letter case
+-- @tparam table context
+-- @treturn string|number|boolean|table|nil the value; nil alone when the key is absent, also
+-- because nobody provides it
+-- @treturn string why it failed
+function Registry:resolve(key, context)
+    local provider = self:provider(key)
+    if not provider then
+        return nil
+    end
+    local rest = provider.is_prefix and key:sub(#provider.key + 1):lower() or nil
+    return ask(provider, key, rest, context)
+end
+
+
+return _M

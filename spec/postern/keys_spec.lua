@@ -1,0 +1,468 @@
+local keys = require("postern.keys")
+local sets = require("postern.set")
+local requests = require("postern.request")
+local rules = require("postern.rules")
+local plain = require("postern.host.plain")
+local cidr = require("postern.cidr")
+local json = require("dkjson")
+
+
+local API = "arn:aws:execute-api:us-east-1:123456789012:abc123"
+
+-- A set that mentions those keys and no other, with the operator named last.
+local function set_of(...)
+    local conditions = {}
+    for i, key in ipairs({ ... }) do
+        conditions[i] = ('"%s":"x"'):format(key)
+    end
+    return assert(sets.compile(([[{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+        "Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":{%s}}}]}]])
+        :format(table.concat(conditions, ",")), { strictness = "structural" }))
+end
+
+local function allow_if(condition)
+    return assert(sets.compile(([[{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+        "Principal":"*","Action":"*","Resource":"*","Condition":%s}]}]]):format(condition),
+        { strictness = "structural" }))
+end
+
+local function pack(name, members)
+    local made = { kind = "keys", name = name, api = 1, check = function() return true end,
+                   keys = {} }
+    for member, value in pairs(members) do
+        made[member] = value
+    end
+    return made
+end
+
+local function constant(...)
+    local values = { n = select("#", ...), ... }
+    return function()
+        return unpack(values, 1, values.n)
+    end
+end
+
+local function registry_of(...)
+    return assert(keys.new({ ... }))
+end
+
+-- The outcome of a request filled by a registry.
+local function decide(registry, set, context)
+    local request = assert(requests.new(set))
+    request:reset()
+    request:principal("*")
+    request:action("execute-api:Invoke")
+    request:resource(API .. "/dev/GET/pets")
+    local ok, err = registry:fill(request, set, context or {})
+    local outcome, _, _, key = request:evaluate()
+    return ok and requests.outcomes[outcome], err, key
+end
+
+
+describe("the registry of keys", function()
+    it("knows who provides a key, in any letter case", function()
+        local registry = registry_of(
+            pack("network", { keys = { ["aws:SourceIp"] = constant("10.0.0.1") } }),
+            pack("identity", { prefixes = { ["aws:PrincipalTag/"] = constant("x") } }))
+        for _, name in ipairs({ "aws:SourceIp", "AWS:sourceip", "aws:sourceip" }) do
+            local provider = registry:provider(name)
+            assert.same({ "aws:SourceIp", "network", false, false },
+                        { provider.key, provider.pack, provider.lazy, provider.is_prefix })
+        end
+        local provider = registry:provider("aws:principaltag/Team")
+        assert.same({ "aws:PrincipalTag/", "identity", true },
+                    { provider.key, provider.pack, provider.is_prefix })
+        assert.is_nil(registry:provider("aws:PrincipalTag/"))
+        assert.is_nil(registry:provider("aws:PrincipalTag"))
+        assert.is_nil(registry:provider("aws:SourceVpc"))
+    end)
+
+    it("refuses two packs that provide one key, and names both", function()
+        local function refused(one, other)
+            local none, err = keys.new({ pack("one", one), pack("other", other) })
+            assert.is_nil(none)
+            assert.matches("is provided twice", err, 1, true)
+            assert.matches("`one`", err, 1, true)
+            assert.matches("`other`", err, 1, true)
+        end
+        local f = constant("x")
+        refused({ keys = { ["aws:SourceIp"] = f } }, { keys = { ["AWS:SourceIP"] = f } })
+        refused({ prefixes = { ["acme:Tag/"] = f } }, { prefixes = { ["ACME:tag/"] = f } })
+        -- A key under the other's prefix, and a prefix under the other's prefix.
+        refused({ prefixes = { ["acme:Tag/"] = f } }, { keys = { ["acme:tag/team"] = f } })
+        refused({ keys = { ["acme:Tag/team"] = f } }, { prefixes = { ["acme:tag/"] = f } })
+        refused({ prefixes = { ["acme:"] = f } }, { prefixes = { ["acme:tag/"] = f } })
+    end)
+
+    it("refuses a pack that spells one key in two ways", function()
+        assert.is_nil((keys.new({ pack("one", { keys = {
+            ["aws:SourceIp"] = constant("x"), ["aws:sourceip"] = constant("y") } }) })))
+    end)
+
+    it("lets a pack have a key under its own prefix; the longest match answers", function()
+        local registry = registry_of(pack("one", {
+            keys = { ["acme:tag/team"] = constant("key") },
+            prefixes = { ["acme:tag/"] = constant("long"), ["acme:"] = constant("short") },
+        }))
+        assert.equal("key", registry:resolve("acme:Tag/Team", {}))
+        assert.equal("long", registry:resolve("acme:tag/teams", {}))
+        assert.equal("short", registry:resolve("acme:other", {}))
+        local nested = {}
+        for length = 5, 20 do
+            nested[("acme:" .. ("x"):rep(16)):sub(1, length)] = constant(length)
+        end
+        registry = registry_of(pack("one", { prefixes = nested }))
+        for length = 5, 20 do
+            assert.equal(length, registry:resolve("acme:" .. ("x"):rep(length - 5) .. "-", {}))
+        end
+    end)
+
+    it("hands a pack its configuration, and stops when that is refused", function()
+        local one = pack("one", {
+            check = function(config)
+                if config.word == nil then
+                    return nil, "`word` is missing"
+                end
+                return true
+            end,
+            keys = { ["acme:word"] = function(_, config) return config.word end },
+            prefixes = { ["acme:x/"] = function(_, rest, config) return config.word .. rest end },
+        })
+        local none, err = keys.new({ one })
+        assert.is_nil(none)
+        assert.equal("the keys pack `one`: `word` is missing", err)
+        local registry = assert(keys.new({ one }, { one = { word = "yes" } }))
+        assert.equal("yes", registry:resolve("acme:word", {}))
+        assert.equal("yesteam", registry:resolve("acme:X/Team", {}))
+    end)
+
+    it("names the keys of a set that nobody provides", function()
+        local registry = registry_of(pack("one", {
+            keys = { ["acme:a"] = constant(nil) }, prefixes = { ["acme:tag/"] = constant(nil) },
+        }))
+        assert.same({ "acme:c", "acme:tag" },
+                    (function(list) table.sort(list) return list end)(
+                        registry:unprovided(set_of("ACME:a", "acme:c", "acme:Tag/x", "acme:tag"))))
+        assert.same({}, registry:unprovided(set_of("acme:A")))
+    end)
+end)
+
+
+describe("filling a request", function()
+    it("asks for what the set mentions, once, and for nothing else", function()
+        local asked = {}
+        local function ask(name)
+            return function()
+                asked[#asked + 1] = name
+                return "x"
+            end
+        end
+        local registry = registry_of(pack("one", {
+            keys = { ["acme:a"] = ask("a"), ["acme:b"] = ask("b") },
+            prefixes = { ["acme:tag/"] = function(_, rest) return ask("tag " .. rest)() end },
+        }))
+        assert.equal("Allowed", decide(registry, set_of("acme:A", "acme:Tag/Team")))
+        table.sort(asked)
+        assert.same({ "a", "tag team" }, asked)
+        asked = {}
+        assert.equal("Allowed", decide(registry, set_of("acme:b")))
+        assert.same({ "b" }, asked)
+    end)
+
+    it("gives the context to the provider", function()
+        local registry = registry_of(pack("one", {
+            keys = { ["acme:a"] = function(context) return context.word end },
+        }))
+        local set = set_of("acme:a")
+        assert.equal("Allowed", decide(registry, set, { word = "x" }))
+        assert.equal("ImplicitlyDenied", decide(registry, set, { word = "y" }))
+        assert.equal("ImplicitlyDenied", decide(registry, set, {}))
+        -- One set after the other, each with its own plan.
+        assert.equal("ImplicitlyDenied", decide(registry, set_of("acme:b"), { word = "x" }))
+        assert.equal("Allowed", decide(registry, set, { word = "x" }))
+    end)
+
+    it("takes strings, numbers, booleans and lists", function()
+        for _, row in ipairs({
+            { "x", '{"StringEquals":{"acme:a":"x"}}' },
+            { "", '{"StringEquals":{"acme:a":""}}' },
+            { 1.5, '{"NumericEquals":{"acme:a":1.5}}' },
+            { false, '{"Bool":{"acme:a":false}}' },
+            { { "a", "b" }, '{"ForAnyValue:StringEquals":{"acme:a":"b"}}' },
+            { { 1, true, "z" }, '{"ForAllValues:StringEquals":{"acme:a":["1","true","z"]}}' },
+            { {}, '{"ForAllValues:StringEquals":{"acme:a":"b"}}' },
+        }) do
+            local registry = registry_of(pack("one", { keys = { ["acme:a"] = constant(row[1]) } }))
+            assert.equal("Allowed", decide(registry, allow_if(row[2])))
+        end
+    end)
+
+    it("leaves an absent key absent", function()
+        local registry = registry_of(pack("one", { keys = { ["acme:a"] = constant(nil) } }))
+        assert.equal("Allowed", decide(registry, allow_if('{"Null":{"acme:a":true}}')))
+        assert.equal("ImplicitlyDenied", decide(registry, allow_if('{"Null":{"acme:a":false}}')))
+        -- Nobody provides it: absent as well.
+        assert.equal("Allowed", decide(registry, allow_if('{"Null":{"acme:none":true}}')))
+    end)
+
+    it("fails when a provider fails, naming key and pack", function()
+        for _, row in ipairs({
+            { constant(nil, "no database"), "no database" },
+            { function() error("boom", 0) end, "boom" },
+            { function() error(nil) end, "failed: nil" },
+            { function() error({}) end, "failed: table" },
+            { constant(function() end), "answered something else" },
+            { constant({ a = "b" }), "answered something else" },
+            { constant({ "a", nil, "c" }), "answered something else" },
+            { constant({ "a", {} }), "answered something else" },
+            { constant(0 / 0), "answered something else" },
+            { constant(math.huge), "answered something else" },
+            { constant("\xC0\xAE"), "its value cannot be taken" },
+            { constant({ "a", "\xFF", "b" }), "its value cannot be taken" },
+        }) do
+            local registry = registry_of(pack("one", { keys = { ["acme:a"] = row[1] } }))
+            local set = set_of("acme:A")
+            local outcome, err = decide(registry, set)
+            assert.is_nil(outcome)
+            assert.matches("the key `acme:a` of the keys pack `one` failed: ", err, 1, true)
+            assert.matches(row[2], err, 1, true)
+        end
+    end)
+
+    it("compares what is answered with the declared type", function()
+        local GOOD = {
+            string = { "", "x" },
+            arn = { "arn:aws:iam::123456789012:root" },
+            ip = { "10.0.0.1", "2001:db8::1", "::ffff:10.0.0.1" },
+            bool = { true, false, "true", "false" },
+            numeric = { 0, -1.5, "12", "1.5" },
+            date = { 0, 1700000000, "1700000000", "2023-11-14T22:13:20Z",
+                     "2023-11-14T22:13:20.5Z" },
+        }
+        local BAD = {
+            string = { 1, true, { "x" } },
+            arn = { "x", "", 1, "role/arn:" },
+            ip = { "10.0.0.1/32", "10.0.0", "x", "", 1, "10.0.0.1:80", { "10.0.0.1" } },
+            bool = { "yes", 1, 0, "True" },
+            numeric = { "x", "", true, "1,5", 0 / 0 },
+            date = { "today", "2023-11-14", "", true },
+        }
+        for name, values in pairs(GOOD) do
+            for _, value in ipairs(values) do
+                local registry = registry_of(pack("one", {
+                    keys = { ["acme:a"] = constant(value), ["acme:b"] = constant({ value, value }),
+                             ["acme:c"] = constant(nil) },
+                    types = { ["acme:a"] = name, ["acme:b"] = name .. "[]", ["acme:c"] = name },
+                }))
+                assert.equal(value, (registry:resolve("acme:a", {})))
+                assert.same({ value, value }, (registry:resolve("acme:b", {})))
+                assert.is_nil((registry:resolve("acme:c", {})))
+            end
+        end
+        for name, values in pairs(BAD) do
+            for _, value in ipairs(values) do
+                local registry = registry_of(pack("one", {
+                    prefixes = { ["acme:"] = constant(value) }, types = { ["acme:"] = name },
+                }))
+                local answered, err = registry:resolve("acme:a", {})
+                assert.is_nil(answered)
+                assert.matches("the key `acme:a` of the keys pack `one` failed: answered something "
+                    .. "else than " .. name, err, 1, true)
+            end
+        end
+    end)
+
+    it("knows its types", function()
+        for text, message in pairs({
+            text = "unknown type `text` of `acme:a`", ["ip[][]"] = "unknown type", any = "unknown",
+            ["ip["] = "unknown type",
+        }) do
+            local none, err = keys.new({ pack("one", {
+                keys = { ["acme:a"] = constant("x") }, types = { ["acme:a"] = text } }) })
+            assert.is_nil(none)
+            assert.matches(message, err, 1, true)
+        end
+        local none, err = keys.new({ pack("one", { types = { ["acme:b"] = "ip" } }) })
+        assert.is_nil(none)
+        assert.equal("the keys pack `one`: a type for `acme:b`, which it does not provide", err)
+    end)
+
+    it("leaves the keys of a lazy pack unresolved until they are needed", function()
+        local asked = 0
+        local registry = registry_of(pack("slow", {
+            lazy = true,
+            keys = { ["acme:slow"] = function()
+                asked = asked + 1
+                return "x"
+            end },
+        }), pack("fast", { keys = { ["acme:fast"] = constant("y") } }))
+        local set = allow_if('{"StringEquals":{"acme:slow":"x"}}')
+        local outcome, err, key = decide(registry, set)
+        assert.equal("Undecided", outcome)
+        assert.is_nil(err)
+        assert.equal(0, asked)
+        assert.equal("acme:slow", set:key_name(key))
+        assert.equal("x", registry:resolve("ACME:slow", {}))
+        assert.equal(1, asked)
+        -- Not needed when the statement fails anyway.
+        assert.equal("ImplicitlyDenied", (decide(registry, allow_if(
+            '{"StringEquals":{"acme:fast":"x","acme:slow":"x"}}'))))
+        assert.equal(1, asked)
+    end)
+end)
+
+
+describe("the values of a set", function()
+    local registry = registry_of(
+        pack("one", { keys = { ["acme:A"] = constant({ "x" }), ["acme:B"] = constant(nil),
+                               ["acme:C"] = constant(false) },
+                      prefixes = { ["acme:bad/"] = constant(nil, "broken") } }),
+        pack("slow", { lazy = true, keys = { ["acme:slow"] = constant("x") } }))
+
+    it("are a table without what is absent, and the lazy keys", function()
+        local values, lazy = registry:values(
+            set_of("acme:a", "acme:b", "acme:c", "acme:slow", "acme:none"), {})
+        assert.same({ ["acme:a"] = { "x" }, ["acme:c"] = false }, values)
+        assert.same({ "acme:slow" }, lazy)
+    end)
+
+    it("are none at all when one fails", function()
+        local values, err = registry:values(set_of("acme:a", "acme:bad/x"), {})
+        assert.is_nil(values)
+        assert.equal("the key `acme:bad/x` of the keys pack `one` failed: broken", err)
+    end)
+
+    it("decide like the request that is filled directly", function()
+        local set = allow_if('{"Bool":{"acme:c":false},"Null":{"acme:b":true},'
+            .. '"ForAnyValue:StringEquals":{"acme:a":"x"}}')
+        local request = assert(requests.new(set))
+        assert(request:fill({ action = "execute-api:Invoke", resource = API .. "/dev/GET/",
+                              context = registry:values(set, {}) }))
+        assert.equal("Allowed", requests.outcomes[(request:evaluate())])
+        assert.equal("Allowed", (decide(registry, set)))
+    end)
+end)
+
+
+describe("resolving one key", function()
+    it("answers nothing for a key that nobody provides", function()
+        local value, err = registry_of():resolve("acme:a", {})
+        assert.is_nil(value)
+        assert.is_nil(err)
+    end)
+end)
+
+
+describe("the shipped keys packs", function()
+    local registry
+
+    setup(function()
+        local packs = {}
+        for i, name in ipairs({ "network", "time", "transport", "headers", "identity",
+                                "resource" }) do
+            packs[i] = assert(rules.load("keys", name, plain.read))
+        end
+        registry = assert(keys.new(packs))
+    end)
+
+    local function context(changes)
+        local made = {
+            peer = "192.0.2.1", now = 1700000000, api = { endpoint_type = "REGIONAL",
+                authorization = "IAM", account = "123456789012" },
+            http = { scheme = "https", method = "GET", path = "/dev/pets", headers = {} },
+            principal = { kind = "user", arn = "arn:aws:iam::123456789012:user/alice",
+                          account = "123456789012", name = "alice", userid = "AIDAEXAMPLE",
+                          tags = { Team = "blue" } },
+        }
+        for name, value in pairs(changes or {}) do
+            made[name] = value
+        end
+        return made
+    end
+
+    -- The catalogue of keys, where it is there.
+    it("provide what API Gateway supplies and nothing else", function()
+        local text = plain.read((os.getenv("POSTERN_SHARED") or "../shared")
+            .. "/spec/condition-keys.json")
+        if not text then
+            pending("no catalogue of keys: set POSTERN_SHARED, or put it at ../shared")
+            return
+        end
+        local count = 0
+        for _, entry in ipairs((json.decode(text))) do
+            local key = entry.key:gsub("%${TagKey}", "team")
+            local provider = registry:provider(key)
+            assert.equal(entry.api_gateway, provider ~= nil, key)
+            if provider then
+                assert.equal(entry.type .. (entry.multivalued and "[]" or ""), provider.type.text)
+            end
+            count = count + 1
+        end
+        assert.is_true(count > 50)
+    end)
+
+    it("fill the conditions of a policy", function()
+        for condition, expected in pairs({
+            ['{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}'] = "Allowed",
+            ['{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}'] = "ImplicitlyDenied",
+            ['{"Null":{"aws:SourceVpce":true,"aws:VpcSourceIp":true}}'] = "Allowed",
+            ['{"DateLessThan":{"aws:CurrentTime":"2030-01-01T00:00:00Z"}}'] = "Allowed",
+            ['{"DateGreaterThan":{"aws:CurrentTime":"2030-01-01T00:00:00Z"}}'] = "ImplicitlyDenied",
+            ['{"DateEquals":{"aws:EpochTime":"2023-11-14T22:13:20Z"}}'] = "Allowed",
+            ['{"NumericEquals":{"aws:EpochTime":1700000000}}'] = "Allowed",
+            ['{"Bool":{"aws:SecureTransport":true}}'] = "Allowed",
+            ['{"StringEquals":{"aws:PrincipalTag/Team":"blue"}}'] = "Allowed",
+            ['{"StringEquals":{"AWS:principaltag/TEAM":"blue"}}'] = "Allowed",
+            ['{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::123456789012:user/*"}}'] = "Allowed",
+            ['{"StringEquals":{"aws:username":"${aws:username}"}}'] = "Allowed",
+            ['{"Null":{"aws:UserAgent":true,"aws:Referer":true}}'] = "Allowed",
+            ['{"Null":{"aws:MultiFactorAuthPresent":true,"aws:XfwdIp":true}}'] = "Allowed",
+        }) do
+            assert.equal(expected, (decide(registry, allow_if(condition), context())), condition)
+        end
+    end)
+
+    it("take the issue time of a token as a date", function()
+        local session = { kind = "session", role_arn = "arn:aws:iam::123456789012:role/r",
+                          token_issue_time = 1700000000 }
+        for condition, expected in pairs({
+            ['{"DateEquals":{"aws:TokenIssueTime":"2023-11-14T22:13:20Z"}}'] = "Allowed",
+            ['{"DateLessThan":{"aws:TokenIssueTime":"2023-11-14T22:13:20Z"}}'] = "ImplicitlyDenied",
+            ['{"Bool":{"aws:MultiFactorAuthPresent":false}}'] = "Allowed",
+        }) do
+            assert.equal(expected, (decide(registry, allow_if(condition),
+                                           context({ principal = session }))))
+        end
+    end)
+
+    it("fail as a whole when one key fails", function()
+        local set = allow_if('{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}')
+        local outcome, err = decide(registry, set, context({ peer = "nonsense" }))
+        assert.is_nil(outcome)
+        assert.equal("the key `aws:sourceip` of the keys pack `network` failed: the peer is not an "
+            .. "address", err)
+        -- A key that the policy does not mention is not asked for, hence cannot fail.
+        assert.equal("Allowed", (decide(registry, allow_if('{"Null":{"acme:x":true}}'),
+                                        context({ peer = "nonsense", now = "never" }))))
+    end)
+
+    it("cost no more than the headers there are", function()
+        local set = allow_if('{"IpAddress":{"aws:XfwdIp":"203.0.113.0/24"},'
+            .. '"StringLike":{"aws:UserAgent":"*"},"Null":{"aws:Referer":true}}')
+        local function seconds(count)
+            local headers = { ["user-agent"] = { "x" } }
+            for i = 1, count do
+                headers["x-header-" .. i] = { "x" }
+            end
+            headers["x-forwarded-for"] = { "203.0.113.7" .. (", 10.0.0.2"):rep(count) }
+            local given = context({ peer = "10.0.0.1", estate = {
+                trusted_proxies = assert(cidr.new({ "10.0.0.0/8" })) } })
+            given.http.headers = headers
+            local start = os.clock()
+            assert.equal("Allowed", (decide(registry, set, given)))
+            return os.clock() - start
+        end
+        local small, large = seconds(10000), seconds(80000)
+        assert.is_true(large < 30 * small + 0.2)
+    end)
+end)
