@@ -52,6 +52,8 @@ build-tests:
 run: deps ## install, build, and decide the example's requests
 	@$(MAKE) build
 	$(BUILD)/postern eval --cases examples/private-api/requests.jsonl --table --check
+	$(BUILD)/postern eval --estate examples/private-api/estate.lua \
+	    --cases examples/private-api/estate-requests.jsonl --table --check
 
 test: test-deps ## install, build, and run every test
 	@$(MAKE) build-tests
@@ -95,9 +97,10 @@ coverage: coverage-deps ## line and branch coverage of the core by all tests
 	@$(SUITES) build-coverage c lua
 	@gcovr --root . --filter 'core/src/' --exclude-throw-branches --print-summary build-coverage
 
-bench: build ## what a decision costs, from C and from Lua
+bench: build ## what a decision costs, from C and from Lua, and an estate
 	@$(COMPILE) $(BUILD) --target bench_decide
 	@luajit spec/bench/decide.lua $(BUILD)
+	@luajit spec/bench/estate.lua $(BUILD)
 
 bench-hostile: build ## how time grows with input made to be slow
 	@luajit spec/bench/hostile.lua $(BUILD)

@@ -3,7 +3,7 @@
 -- Exit status: 0 allowed (or all cases as expected), 1 denied (or not as expected), 2 error.
 --
 -- *Dependencies*: argparse, dkjson, postern.host.plain, postern.context, postern.document,
--- postern.set, postern.rules, postern.flow, postern.cases, postern.ffi
+-- postern.set, postern.rules, postern.flow, postern.estate, postern.cases, postern.ffi
 --
 -- @module postern.cli
 local argparse = require("argparse")
@@ -15,6 +15,7 @@ local document = require("postern.document")
 local sets = require("postern.set")
 local rules = require("postern.rules")
 local flow = require("postern.flow")
+local estates = require("postern.estate")
 local cases = require("postern.cases")
 
 
@@ -28,11 +29,12 @@ local LISTS = { identity = true }
 
 -- The order of members in JSON output; the same for every run.
 local KEY_ORDER = {
-    "id", "expect", "decision", "reason", "error", "code", "message", "deciding",
+    "id", "expect", "decision", "reason", "status", "because", "error", "code", "message",
+    "deciding",
     "policy_type", "policy_index", "statement_index", "index", "sid", "effect", "matched",
     "failed_at", "file", "line", "column", "gates", "scp", "rcp", "endpoint", "resource",
-    "identity", "boundary", "session", "match_kind", "same_account", "request", "principal",
-    "action",
+    "identity", "boundary", "session", "match_kind", "same_account",
+    "reachability", "revision", "request", "principal", "action",
     "resourceAccount", "context", "statements", "condition", "operator", "key", "key_present",
     "request_values", "policy_values", "resolved_values", "result",
 }
@@ -48,11 +50,15 @@ Examples:
       --context aws:SourceIp=192.0.2.1
   postern eval --policy identity=alice.json --policy resource=api.json --request call.json
   postern eval --cases cases.jsonl --check
+  postern eval --estate estate.lua --request call.json
+  postern eval --estate estate.lua --cases calls.jsonl --table
 
 A request file holds {"principal", "action", "resource", "resourceAccount", "context"}.
 A policy without TYPE= is a resource policy when its first statement has a Principal,
 otherwise an identity policy. Types: identity, resource, endpoint, boundary, session, scp, rcp;
 each scp and rcp is one organisation level, root first.
+With --estate a request holds {"api", "stage", "method", "path", "vpce", "client_ip", "peer",
+"principal", "headers", ...}; docs/estate.md has all of it.
 Exit status: 0 allowed, 1 denied, 2 error.]]
 
 local EXPLAIN_EXAMPLES = [[
@@ -78,6 +84,7 @@ end
 local function add_question(command)
     command:option("--policy", "A policy to decide with; may be repeated.")
         :argname("[TYPE=]FILE"):count("*")
+    command:option("--estate", "Decide with the gateway that an estate describes."):argname("FILE")
     command:option("--request", "The request as a JSON file, `-` for standard input.")
         :argname("FILE")
     command:option("--action", "The action, such as execute-api:Invoke.")
@@ -315,6 +322,87 @@ local function decide_one(host, options)
 end
 
 
+-- ---- The estate ------------------------------------------------------------
+
+
+local function open_estate(host, path)
+    local estate, problems = estates.open(path, { read = host.read, now = host.now or plain.now })
+    if not estate then
+        fail("%s", tostring(problems))
+    end
+    return estate
+end
+
+
+local function check_estate_options(options)
+    for _, name in ipairs({ "action", "resource", "principal", "resource_account", "api_arn",
+                            "strictness" }) do
+        if options[name] then
+            misuse("--estate brings its own policies and wants --request or --cases: give no --%s",
+                   (name:gsub("_", "-")))
+        end
+    end
+    if #options.policy > 0 or #options.context > 0 then
+        misuse("--estate brings its own policies and wants --request or --cases: give no --%s",
+               #options.policy > 0 and "policy" or "context")
+    elseif not options.request and not options.cases then
+        misuse("--estate wants --request or --cases")
+    end
+end
+
+
+-- The engine refuses what is no request, so any object goes.
+local function estate_request(doc, node, name)
+    if doc:kind(node) ~= "object" then
+        local line, column = doc:place(node)
+        fail("%s:%d:%d: the request is %s: give an object", name, line, column,
+             doc:describe(node))
+    end
+    return doc:value(node)
+end
+
+
+local function decide_on_estate(host, options)
+    check_estate_options(options)
+    local name = shown(options.request)
+    local estate = open_estate(host, options.estate)
+    local doc, err = document.new(read_file(host, options.request), name)
+    if not doc then
+        fail_at(name, err)
+    end
+    return estate:authorize(estate_request(doc, doc:root(), name))
+end
+
+
+-- A runner like that of `postern.cases`, for cases without policies of their own.
+local function estate_runner(estate, name)
+    local function read_case(text, line, case)
+        local doc, err = document.new(text, name)
+        if not doc then
+            fail("%s:%d:%d: %s", name, line + math.max(err.line, 1) - 1, err.column, err.message)
+        end
+        local record = doc:kind(doc:root()) == "object" and doc:value(doc:root())
+        if not record or type(record.request) ~= "table" then
+            fail('%s:%d:1: not a case: write {"id", "request", "expect"}', name, line)
+        end
+        for _, member in ipairs({ "id", "why", "expect" }) do
+            case[member] = type(record[member]) == "string" and record[member] or case[member]
+        end
+        case.decision = estate:authorize(record.request)
+    end
+    return {
+        decide = function(_, text, line)
+            local case = { id = tostring(line) }
+            local ok, err = pcall(read_case, text, line, case)
+            if not ok then
+                case.error = { code = "case", message = err.failure or tostring(err) }
+            end
+            return case
+        end,
+    }
+end
+
+
 -- ---- Answers ---------------------------------------------------------------
 
 
@@ -337,6 +425,11 @@ end
 
 local function record_of(decision)
     return {
+        error = decision.error,
+        status = decision.revision and decision.status,
+        because = decision.because,
+        reachability = decision.reachability,
+        revision = decision.revision,
         decision = decision.decision,
         reason = decision.reason,
         deciding = deciding_record(decision.deciding),
@@ -388,7 +481,7 @@ local function by_text(decision, folder)
     end
     local nearest = decision:explain().nearest
     if not nearest then
-        return "-"
+        return decision.because or decision.error or "-"
     end
     local elements, seen = {}, {}
     for _, miss in ipairs(nearest.misses) do
@@ -403,7 +496,7 @@ end
 
 
 local function answer_one(host, options, explain)
-    local decision = decide_one(host, options)
+    local decision = (options.estate and decide_on_estate or decide_one)(host, options)
     if options.json then
         host.out(encode(explain and explanation_record(decision) or record_of(decision)))
     elseif explain then
@@ -414,6 +507,9 @@ local function answer_one(host, options, explain)
             host.out("  by " .. decision:by())
         elseif not decision.allowed and decision:explain().nearest then
             host.out("  nearest " .. by_text(decision, ""))
+        end
+        if decision.unreachable then
+            host.out("  network " .. decision.unreachable)
         end
     end
     return decision.allowed and ALLOWED or DENIED
@@ -532,11 +628,13 @@ local function each_case(host, options, take)
     if not lines then
         fail("%s: %s", shown(path), err)
     end
-    local runner = cases.new({
-        name = path == "-" and "stdin" or path,
-        pack = load_pack(host),
-        read = host.read,
-    })
+    local name = path == "-" and "stdin" or path
+    local runner
+    if options.estate then
+        runner = estate_runner(open_estate(host, options.estate), name)
+    else
+        runner = cases.new({ name = name, pack = load_pack(host), read = host.read })
+    end
     local number, count = 0, 0
     local text
     text, err = lines()
@@ -560,6 +658,9 @@ end
 
 
 local function check_case_options(options)
+    if options.estate then
+        check_estate_options(options)
+    end
     if #options.policy > 0 or options.request or options.action or options.resource
         or options.principal or options.resource_account or #options.context > 0
         or options.strictness or options.api_arn then
@@ -654,6 +755,7 @@ local function standard_host()
     return {
         read = plain.read,
         lines = plain.lines,
+        now = plain.now,
         out = function(line) io.stdout:write(line, "\n") end,
         err = function(line) io.stderr:write(line, "\n") end,
     }
@@ -662,8 +764,8 @@ end
 
 --- Runs one command.
 -- @tparam {string,...} argv without the program's name
--- @tparam[opt] table host `read` and `lines` (as in `postern.host.plain`), `out` and `err` (each
--- takes one line); the process's own by default
+-- @tparam[opt] table host `read`, `lines` and `now` (as in `postern.host.plain`), `out` and `err`
+-- (each takes one line); the process's own by default
 -- @treturn number exit status: 0 allowed, 1 denied, 2 error
 function _M.main(argv, host)
     host = host or standard_host()

@@ -31,8 +31,12 @@ _M.outcomes = setmetatable({}, {
 
 local GATES = {
     scp = "SCP", rcp = "RCP", endpoint = "endpoint policy", resource = "resource policy",
+    domain = "policy of the domain name",
     identity = "identity policy", boundary = "permissions boundary", session = "session policy",
 }
+
+-- The HTTP status of a decision whose flow names none.
+local OK, FORBIDDEN, INTERNAL_ERROR = 200, 403, 500
 
 local ELEMENTS = { "action", "resource", "principal" }
 local MEMBERS = {
@@ -64,14 +68,25 @@ local function deciding_of(entry)
 end
 
 
+local function status_of(verdict)
+    if verdict.decision == OUTCOMES.ALLOWED then
+        return OK
+    end
+    return verdict.reason == "error" and INTERNAL_ERROR or FORBIDDEN
+end
+
+
 --- Makes a decision.
--- @tparam table verdict `{decision, reason, gates, match_kind, same_account, error}`
+-- @tparam table verdict `{decision, reason, gates, match_kind, same_account, status, error,
+-- because}`; `because` says why where no statement does
 -- @tparam table trace what `explain` needs: `request`, the table that was decided, and `entries`,
--- one for each set that was asked: `{type, set, request, bounded, first_policy, statement}`
+-- one for each set that was asked: `{type, set, request, source, bounded, first_policy,
+-- statement}`, `source` being the request as that gate saw it
 -- @tparam[opt] table deciding the entry whose statement decided
 -- @treturn Decision `allowed` (a boolean), `decision` (an outcome), `reason`, `gates`,
--- `match_kind`, `same_account`, `error`, and `deciding`: nil, or the statement's `policy_type`,
--- `policy_index`, `statement_index`, `sid`, `effect`, `file`, `line`, `column`
+-- `match_kind`, `same_account`, `status` (of HTTP), `because`, `error`, and `deciding`: nil, or the
+-- statement's `policy_type`, `policy_index`, `statement_index`, `sid`, `effect`, `file`, `line`,
+-- `column`
 function _M.new(verdict, trace, deciding)
     return setmetatable({
         allowed = verdict.decision == OUTCOMES.ALLOWED,
@@ -81,6 +96,8 @@ function _M.new(verdict, trace, deciding)
         gates = verdict.gates,
         match_kind = verdict.match_kind,
         same_account = verdict.same_account,
+        because = verdict.because,
+        status = verdict.status or status_of(verdict),
         error = verdict.error,
         trace = trace,
     }, Decision)
@@ -157,9 +174,9 @@ local function explain_statements(trace)
     local statements = setmetatable({}, ARRAY)
     for _, entry in ipairs(trace.entries) do
         -- What cannot be filled was an error, and no statement was asked.
-        if entry.request:fill(trace.request, entry.bounded) then
+        if entry.request:fill(entry.source, entry.bounded) then
             for index = 0, entry.set:statement_count() - 1 do
-                statements[#statements + 1] = explain_statement(entry, trace.request, index)
+                statements[#statements + 1] = explain_statement(entry, entry.source, index)
             end
         end
     end
@@ -331,7 +348,7 @@ local function statement_lines(lines, statement)
 end
 
 
-local function need_text(statement, miss, request)
+local function need_text(statement, miss)
     if miss.condition then
         local condition = miss.condition
         return ("%s: %s %s; it has %s"):format(condition.key, condition.operator,
@@ -339,7 +356,7 @@ local function need_text(statement, miss, request)
     end
     local member, values = element_of(statement, miss.element)
     return ("%s: %s %s; it has `%s`"):format(miss.element, member, list_text(values),
-                                             request[miss.element] or "*")
+                                             statement.entry.source[miss.element] or "*")
 end
 
 
@@ -375,14 +392,14 @@ local function gate_lines(lines, gates)
 end
 
 
-local function nearest_lines(lines, nearest, request)
+local function nearest_lines(lines, nearest)
     local statement = nearest.statement
     lines[#lines + 1] = "nearest miss"
     lines[#lines + 1] = "  " .. name_of(statement)
     quote(lines, statement)
     lines[#lines + 1] = "  the request would have needed"
     for _, miss in ipairs(nearest.misses) do
-        lines[#lines + 1] = "    " .. need_text(statement, miss, request)
+        lines[#lines + 1] = "    " .. need_text(statement, miss)
     end
 end
 
@@ -409,7 +426,7 @@ function Explanation:__tostring()
         end
     end
     if self.nearest then
-        nearest_lines(lines, self.nearest, self.request)
+        nearest_lines(lines, self.nearest)
     end
     lines[#lines + 1] = "statements"
     for _, statement in ipairs(self.statements) do
@@ -435,8 +452,8 @@ local function why(self)
     elseif self.deciding then
         return ("the %s %s it"):format(GATES[self.deciding.policy_type] or "policy",
                                        self.allowed and "allows" or "denies")
-    elseif self.allowed then
-        return "the root user has full access in its own account"
+    elseif self.because then
+        return self.because
     end
     local gate = self.reason:match("^no_allow_(.+)$")
     if self.gates and self.gates[gate] == "NotAttached" then

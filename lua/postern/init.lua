@@ -6,8 +6,11 @@
 --     local decision = flow:decide{ action = "execute-api:Invoke", resource = arn }
 --     if not decision.allowed then print(decision:explain()) end
 --
+--     local estate = assert(postern.open("estate.lua"))
+--     local decision = estate:authorize{ api = "a1b2c3d4e5", path = "/dev/pets", vpce = "vpce-1" }
+--
 -- *Dependencies*: postern.ffi, postern.host.plain, postern.document, postern.glob, postern.cidr,
--- postern.set, postern.request, postern.rules, postern.flow
+-- postern.set, postern.request, postern.rules, postern.flow, postern.estate
 --
 -- @module postern
 local core = require("postern.ffi")
@@ -19,6 +22,7 @@ local set = require("postern.set")
 local request = require("postern.request")
 local rules = require("postern.rules")
 local flow = require("postern.flow")
+local estate = require("postern.estate")
 
 
 local _M = {
@@ -35,6 +39,17 @@ local _M = {
 }
 
 
+--- Opens an estate, the gateway as configured; see `postern.estate` and docs/estate.md.
+-- @tparam string path the estate's file
+-- @tparam[opt] table options `read` (a reader) and `now` (a clock); by default plain Lua's
+-- @treturn Estate|nil `estate:authorize(request)` answers a decision
+-- @treturn Problems every problem; as text one line each
+function _M.open(path, options)
+    options = options or {}
+    return estate.open(path, { read = options.read or plain.read, now = options.now or plain.now })
+end
+
+
 --- Compiles policies into a set; see `compile` of `postern.set`.
 -- @tparam string|{table,...} source
 -- @tparam[opt] table options
@@ -46,7 +61,8 @@ _M.compile = set.compile
 --- Combines the sets of several gates, so that requests can be decided.
 -- @tparam table gates gate to set; see `new` of `postern.flow`
 -- @tparam[opt] table options `flow` (the name of a shipped flow pack), `config` (what it takes),
--- `read` (a reader; by default files are read with plain Lua)
+-- `read` (a reader) and `now` (a clock; by default both are plain Lua's), and `authorizer`,
+-- `authorizer_key`, `fill_keys` of `postern.flow`
 -- @treturn Flow|nil
 -- @treturn string why not
 function _M.flow(gates, options)
@@ -55,7 +71,10 @@ function _M.flow(gates, options)
     if not pack then
         return nil, err
     end
-    return flow.new(pack, gates, options.config)
+    return flow.new(pack, gates, options.config, {
+        authorizer = options.authorizer, authorizer_key = options.authorizer_key,
+        fill_keys = options.fill_keys, now = options.now or plain.now,
+    })
 end
 
 

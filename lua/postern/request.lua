@@ -60,6 +60,13 @@ _M.ALLOWED = lib.POSTERN_ALLOWED
 --- The outcome that asks for the value of an unresolved key.
 _M.UNDECIDED = lib.POSTERN_UNDECIDED
 
+--- The value, in the context of `fill`, of a key that nobody has looked up yet.
+_M.UNRESOLVED = setmetatable({}, {
+    __newindex = function()
+        error("UNRESOLVED is read-only", 2)
+    end,
+})
+
 
 local function free(handle)
     lib.postern_request_free(handle)
@@ -83,6 +90,20 @@ function _M.new(set)
         turn = 0,
         refused = false,
     }, Request)
+end
+
+
+--- The one request of a set that is shared by all who fill and evaluate it in one go, without
+-- yielding in between. It spares a request for every place that a set is asked from.
+-- @tparam Set set
+-- @treturn Request|nil
+-- @treturn table why not
+function _M.shared(set)
+    local failed
+    if not set.shared_request then
+        set.shared_request, failed = _M.new(set)
+    end
+    return set.shared_request, failed
 end
 
 
@@ -268,8 +289,14 @@ local function put_context(self, context)
                     :format(name)
             end
             filled[key] = turn
-            local put = type(value) == "table" and put_list or put_value
-            local failed = put(self, key, name, value)
+            local failed
+            if value == _M.UNRESOLVED then
+                lib.postern_request_unresolved(self.handle, key)
+            elseif type(value) == "table" then
+                failed = put_list(self, key, name, value)
+            else
+                failed = put_value(self, key, name, value)
+            end
             if failed then
                 return failed
             end
@@ -310,7 +337,7 @@ end
 
 --- Resets the request and fills it. Keys that the set does not mention are passed over.
 -- @tparam table source `principal` (absent: anonymous), `action`, `resource`, `context` (key to a
--- string, number, boolean or a list of these)
+-- string, number, boolean, a list of these, or `UNRESOLVED`)
 -- @tparam[opt=false] boolean bounded the caller has a permissions boundary
 -- @treturn boolean|nil true
 -- @treturn string what cannot be taken; the request is then denied until the next reset

@@ -7,12 +7,18 @@
 -- The words of this file: a *gate* is one kind of policy; the results of a gate are a list, one for
 -- each organisation level of an SCP or RCP and one only for every other gate. A gate that is absent
 -- from `gates` is not attached. `caller.skips` names the gates that do not bind this caller.
+--
+-- A flow based on this one may widen it with data in `caller`: `order` replaces ORDER, and
+-- `demands` lists gates that must allow, attached or not.
 
 local ALLOWED, EXPLICIT, IMPLICIT = "Allowed", "ExplicitlyDenied", "ImplicitlyDenied"
 local NOT_ATTACHED, NOT_APPLICABLE = "NotAttached", "NotApplicable"
 
 -- The order in which the deciding statement of a deny is looked for.
 local ORDER = { "scp", "rcp", "endpoint", "resource", "identity", "boundary", "session" }
+
+-- Gates that never grant but must let the request pass where they are attached.
+local FILTERS = { "scp", "endpoint" }
 
 -- The services RCPs act on, by action prefix (AWS Organizations User Guide, "Resource control
 -- policies"). The list grows: name newer ones in `config.rcp_services`. A service that is missing
@@ -122,7 +128,8 @@ end
 
 
 local function fold(name, results)
-    local state = ALLOWED
+    -- A gate that binds the caller and was asked nothing has allowed nothing.
+    local state = #results > 0 and ALLOWED or IMPLICIT
     for _, result in ipairs(results) do
         if result.outcome == EXPLICIT then
             return EXPLICIT
@@ -137,7 +144,7 @@ end
 
 local function states_of(gates, caller)
     local states = {}
-    for _, name in ipairs(ORDER) do
+    for _, name in ipairs(caller.order or ORDER) do
         if not gates[name] then
             states[name] = NOT_ATTACHED
         elseif caller.skips[name] then
@@ -161,8 +168,8 @@ local function level_of(gates, name, outcome)
 end
 
 
-local function find_deny(gates, states)
-    for _, name in ipairs(ORDER) do
+local function find_deny(gates, states, caller)
+    for _, name in ipairs(caller.order or ORDER) do
         if states[name] == EXPLICIT then
             return name, level_of(gates, name, EXPLICIT)
         end
@@ -171,10 +178,14 @@ local function find_deny(gates, states)
 end
 
 
--- Steps that never grant but must let the request pass.
-local function find_closed(states)
-    for _, name in ipairs({ "scp", "endpoint" }) do
+local function find_closed(states, caller)
+    for _, name in ipairs(FILTERS) do
         if states[name] == IMPLICIT then
+            return name
+        end
+    end
+    for _, name in ipairs(caller.demands or {}) do
+        if states[name] ~= ALLOWED then
             return name
         end
     end
@@ -269,13 +280,13 @@ local function decide(gates, caller)
         same_account = caller.same_account,
     }
 
-    local denying, level = find_deny(gates, states)
+    local denying, level = find_deny(gates, states, caller)
     if denying then
         verdict.decision, verdict.reason = EXPLICIT, "explicit_deny"
         verdict.gate, verdict.level = denying, level
         return verdict
     end
-    local closed = find_closed(states)
+    local closed = find_closed(states, caller)
     if closed then
         verdict.reason = "no_allow_" .. closed
         return verdict
@@ -283,9 +294,12 @@ local function decide(gates, caller)
     local granting, missing = find_grant(states, caller, match)
     if granting then
         verdict.decision, verdict.reason = ALLOWED, "allow"
-        -- The root user's own power stands in no statement.
-        verdict.gate = granting ~= "root" and granting or nil
-        verdict.level = verdict.gate and 1 or nil
+        if granting == "root" then
+            -- Its power stands in no statement.
+            verdict.because = "the root user has full access in its own account"
+        else
+            verdict.gate, verdict.level = granting, 1
+        end
         return verdict
     end
     verdict.reason = "no_allow_" .. missing

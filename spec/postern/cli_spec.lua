@@ -465,3 +465,98 @@ describe("postern version", function()
         assert.matches("^postern %d+%.%d+%.%d+ %(ABI %d+%)$", out)
     end)
 end)
+
+
+describe("postern eval --estate", function()
+    local CALL_OF_API = '{"api":"a1","stage":"dev","path":"/pets","peer":"%s"}'
+
+    before_each(function()
+        FILES["estate.lua"] = 'account "123456789012" region "us-east-1"\n'
+            .. 'api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", '
+            .. 'stages = { "dev" }, policy = "api.json" }'
+        FILES["inside.json"] = CALL_OF_API:format("10.1.2.3")
+        FILES["outside.json"] = CALL_OF_API:format("192.0.2.1")
+        FILES["unknown.json"] = '{"api":"a2"}'
+    end)
+
+    after_each(function()
+        for _, name in ipairs({ "estate.lua", "inside.json", "outside.json", "unknown.json",
+                                "calls.jsonl" }) do
+            FILES[name] = nil
+        end
+    end)
+
+    local function ask(...)
+        return run("eval", "--estate", "estate.lua", ...)
+    end
+
+    it("answers one request", function()
+        local status, out = ask("--request", "inside.json")
+        assert.equal(0, status)
+        assert.equal("Allowed: the resource policy allows it (allow)\n"
+            .. "  by api.json:4:5 `Office` Allow", out)
+        status, out = ask("--request", "outside.json")
+        assert.equal(1, status)
+        assert.matches("nearest api.json:4 Office, but condition", out, 1, true)
+    end)
+
+    it("denies what goes wrong, with the reason", function()
+        local status, out, err = ask("--request", "unknown.json")
+        assert.same({ 1, "" }, { status, err })
+        assert.matches("there is no API `a2`", out, 1, true)
+    end)
+
+    it("answers in JSON with status and revision", function()
+        local _, out = ask("--request", "inside.json", "--json")
+        local answer = assert(json.decode(out))
+        assert.same({ "Allowed", 200 }, { answer.decision, answer.status })
+        assert.equal(64, #answer.revision)
+        _, out = ask("--request", "unknown.json", "--json")
+        answer = assert(json.decode(out))
+        assert.same({ "error", 403, "there is no API `a2`" },
+                    { answer.reason, answer.status, answer.error })
+    end)
+
+    it("explains", function()
+        local status, out = run("explain", "--estate", "estate.lua", "--request", "outside.json")
+        assert.equal(1, status)
+        assert.matches("IpAddress aws:sourceip: fails", out, 1, true)
+        assert.matches("request   `192.0.2.1`", out, 1, true)
+    end)
+
+    it("decides a file of cases", function()
+        FILES["calls.jsonl"] = ('{"id":"in","request":%s,"expect":"Allowed"}\n')
+            :format(FILES["inside.json"]) .. ('{"id":"out","request":%s,"expect":"Allowed"}\n')
+            :format(FILES["outside.json"])
+        local status, out = ask("--cases", "calls.jsonl", "--check")
+        assert.equal(1, status)
+        assert.matches("out: expected Allowed, got ImplicitlyDenied", out, 1, true)
+        assert.matches("1 of 2 cases as expected", out, 1, true)
+        status, out = ask("--cases", "calls.jsonl", "--table")
+        assert.equal(0, status)
+        assert.matches("in   Allowed           api.json:4 Office ", out, 1, true)
+        FILES["calls.jsonl"] = '{"id":"x"}\n{\n[]'
+        status, out = ask("--cases", "calls.jsonl")
+        assert.equal(2, status)
+        assert.matches("calls.jsonl:1:1: not a case", out, 1, true)
+        assert.matches("calls.jsonl:2:", out, 1, true)
+        assert.matches("calls.jsonl:3:1: not a case", out, 1, true)
+    end)
+
+    it("tells every problem of the estate, and wrong use", function()
+        FILES["estate.lua"] = 'apii "x" {}\nvpc "v" {}'
+        local status, out, err = ask("--request", "inside.json")
+        assert.same({ 2, "" }, { status, out })
+        assert.equal("estate.lua:1: unknown word `apii`: did you mean `api`?\n"
+            .. "estate.lua:2: vpc `v`: `cidr` is missing: add it", err)
+        check_error("%-%-estate wants %-%-request or %-%-cases", "eval", "--estate", "x")
+        check_error("give no %-%-policy", "eval", "--estate", "x", "--policy", "api.json",
+                    "--request", "inside.json")
+        check_error("give no %-%-action", "eval", "--estate", "x", "--action", "a:b",
+                    "--request", "inside.json")
+        FILES["outside.json"] = "[]"
+        FILES["estate.lua"] = ""
+        check_error("^outside.json:1:1: the request is a", "eval", "--estate", "estate.lua",
+                    "--request", "outside.json")
+    end)
+end)

@@ -14,6 +14,39 @@ describe("postern", function()
         assert.is_false(flow:decide{ action = "execute-api:Other", resource = METHOD }.allowed)
     end)
 
+    it("hands an authorizer to the flow", function()
+        local calls = 0
+        local flow = assert(postern.flow({}, {
+            flow = "api_gateway",
+            authorizer = function()
+                calls = calls + 1
+                return '{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+            end,
+            authorizer_key = function(request) return request.token end,
+        }))
+        for _ = 1, 2 do
+            assert.is_true(flow:decide{
+                action = "execute-api:Invoke", resource = METHOD, token = "t",
+                gateway = { auth = "LAMBDA", endpoint_type = "REGIONAL" },
+            }.allowed)
+        end
+        assert.equal(1, calls)
+    end)
+
+    it("opens an estate that decides", function()
+        local estate = assert(postern.open("examples/private-api/estate.lua"))
+        assert.is_false(estate:authorize{ api = "orders7a1b", path = "/live/orders" }.allowed)
+        assert.is_true(estate:authorize{ api = "orders7a1b", path = "/live/orders",
+            vpce = "vpce-0a11b22c33d44e55f", client_ip = "10.20.7.9" }.allowed)
+        local none, problems = postern.open("nowhere.lua")
+        assert.is_nil(none)
+        assert.matches("^nowhere.lua: cannot be read: ", tostring(problems))
+        none, problems = postern.open("e.lua", { read = function() return "apii 'x' {}" end })
+        assert.is_nil(none)
+        assert.matches("e.lua:1: unknown word `apii`: did you mean `api`?", tostring(problems), 1,
+                       true)
+    end)
+
     it("answers nil and an error for a bad policy or flow", function()
         local none, err = postern.compile("{")
         assert.is_nil(none)

@@ -173,6 +173,34 @@ describe("a request", function()
         assert.equal("ExplicitlyDenied", requests.outcomes[(request:evaluate())])
     end)
 
+    it("takes keys that nobody has looked up yet", function()
+        local request = request_for(policy())
+        local source = { action = "execute-api:Invoke", resource = METHOD,
+                         context = { ["aws:SourceIp"] = requests.UNRESOLVED } }
+        local set = assert(require("postern.set").compile('{"Version":"2012-10-17","Statement":{'
+            .. '"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{'
+            .. '"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}}'))
+        assert.equal("Allowed", (outcome_of(request, source)))
+        request = assert(requests.new(set))
+        assert(request:fill(source))
+        local outcome, _, _, key = request:evaluate()
+        assert.equal(requests.UNDECIDED, outcome)
+        assert.equal("aws:sourceip", set:key_name(key))
+        source.context["aws:SourceIp"] = "10.1.1.1"
+        assert(request:fill(source))
+        assert.equal(requests.ALLOWED, (request:evaluate()))
+        assert.has_error(function() requests.UNRESOLVED.x = 1 end)
+    end)
+
+    it("is shared by those who ask a set in one go", function()
+        local set = assert(require("postern.set").compile(policy()))
+        local request = assert(requests.shared(set))
+        assert.equal(request, requests.shared(set))
+        assert.not_equal(request, requests.new(set))
+        assert.equal("Allowed", (outcome_of(request, { action = "execute-api:Invoke",
+                                                       resource = METHOD })))
+    end)
+
     it("keeps its set alive", function()
         local request = request_for(policy())
         collectgarbage()

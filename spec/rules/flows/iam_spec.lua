@@ -197,6 +197,14 @@ describe("the iam flow", function()
         end)
     end
 
+    it("takes no answer of a gate for no allow", function()
+        local request = { principal = ALICE, action = "sqs:SendMessage",
+                          resource = "arn:aws:sqs:us-east-1:123456789012:orders" }
+        local verdict = pack.decide({ identity = {} }, pack.caller(request, { identity = true }))
+        assert.equal(SILENT, verdict.decision)
+        assert.equal(SILENT, verdict.gates.identity)
+    end)
+
     it("answers one of three outcomes for every combination, and never lets a deny through",
        function()
         local outcomes = { false, ALLOW, DENY, SILENT }

@@ -1,0 +1,768 @@
+--- The engine: one request on an estate in, one decision out.
+--
+-- A request goes through fixed steps: its shape is checked; API, endpoint and stage are looked up;
+-- the identity packs say who calls; the services pack names action and resource; the keys that the
+-- attached policies mention are filled in; a flow combines the policies. Whatever goes wrong on the
+-- way ends in a deny with a reason, here and nowhere else.
+--
+-- *Dependencies*: postern.cidr, postern.cache, postern.decision, postern.request, postern.path,
+-- postern.keys, postern.services, postern.identities, postern.flow
+--
+-- @module postern.engine
+local cidrs = require("postern.cidr")
+local caches = require("postern.cache")
+local decisions = require("postern.decision")
+local requests = require("postern.request")
+local paths = require("postern.path")
+local keys = require("postern.keys")
+local services = require("postern.services")
+local identities = require("postern.identities")
+local flows = require("postern.flow")
+
+
+local _M = {}
+
+
+-- More headers than a browser or SDK ever sends; OpenResty's own limit, past which it drops some.
+local MAX_HEADERS = 100
+
+-- Flows made so far are kept, since requests repeat. This many fit in some tens of megabytes.
+local MAX_FLOWS = 32768
+
+--- What a request may say, with the type of each member; any other name is a mistake.
+_M.MEMBERS = {
+    api = "string", stage = "string", method = "string", path = "string", raw_path = "string",
+    host = "string", scheme = "string", headers = "table", query = "table",
+    body_sha256 = "string", peer = "string", client_ip = "string", vpce = "string",
+    principal = "string", claims = "table", client_certificate = "table", token = "string",
+    authorizer = "any", context = "table", now = "number", client = "table",
+    route = "string", action = "string", resource = "string", resourceAccount = "string",
+}
+
+local NONE = {} -- shared by all requests without headers or keys; nobody writes to it
+
+local ANY_ADDRESS = assert(cidrs.new({ "0.0.0.0/0", "::/0" }))
+
+
+-- What the client is answered: it asked wrongly, for something that is not there, or we failed it.
+local BAD, UNKNOWN, FAULT = 400, 403, 500
+
+
+-- Ends the decision.
+local function refuse(status, message, ...)
+    error({ reason = "error", status = status, error = message:format(...) }, 0)
+end
+
+
+-- ---- The request -----------------------------------------------------------
+
+
+local function check_members(request)
+    if type(request) ~= "table" then
+        refuse(FAULT, "the request is a %s: give a table", type(request))
+    end
+    for name, value in pairs(request) do
+        local wanted = _M.MEMBERS[name]
+        if not wanted then
+            refuse(FAULT, "unknown member `%s` of the request", tostring(name))
+        elseif wanted ~= "any" and type(value) ~= wanted then
+            refuse(FAULT, "`%s` is a %s: give a %s", name, type(value), wanted)
+        end
+    end
+end
+
+
+local function check_address(name, text)
+    if text and not text:find("^unix:") and not ANY_ADDRESS:match(text) then
+        refuse(BAD, "`%s` is not an address: `%s`", name, text)
+    end
+    return text
+end
+
+
+-- Header names in lower case, each with a list of its values.
+local function headers_of(request)
+    if not request.headers then
+        return NONE
+    end
+    local headers, count = {}, 0
+    for name, values in pairs(request.headers) do
+        if type(name) ~= "string" or headers[name:lower()] then
+            refuse(BAD, "the header `%s` is given twice in different letter case, or has no name",
+                   tostring(name))
+        end
+        values = type(values) == "table" and values or { values }
+        for i = 1, #values do
+            if type(values[i]) ~= "string" then
+                refuse(BAD, "the header `%s` has a value that is no text", name)
+            end
+        end
+        count = count + #values
+        if count > MAX_HEADERS then
+            refuse(BAD, "more than %d headers: nobody can say what the others would change",
+                   MAX_HEADERS)
+        end
+        headers[name:lower()] = values
+    end
+    return headers
+end
+
+
+-- The keys that the request brings along, by their name in lower case.
+local function given_keys(request)
+    if not request.context then
+        return NONE
+    end
+    local given = {}
+    for name, value in pairs(request.context) do
+        local lower = type(name) == "string" and name:lower()
+        if not lower or given[lower] ~= nil then
+            refuse(BAD, "context `%s`: the key is given twice in different letter case, or has no "
+                .. "name", tostring(name))
+        end
+        given[lower] = value
+    end
+    return given
+end
+
+
+-- ---- What the request speaks of ----------------------------------------------
+
+
+-- The prefix of an action; its letter case means nothing.
+local function service_of(action)
+    return (action:match("^([^:]*):") or action):lower()
+end
+
+
+local function endpoint_of(estate, request, service)
+    if not request.vpce then
+        return nil
+    end
+    local endpoint = estate.endpoints[request.vpce]
+    if not endpoint then
+        refuse(UNKNOWN, "there is no endpoint `%s`", request.vpce)
+    elseif endpoint.prefix ~= service then
+        refuse(UNKNOWN, "the endpoint `%s` is one of the service `%s`, not of `%s`", endpoint.id,
+               endpoint.service, service)
+    end
+    return endpoint
+end
+
+
+local function http_of(api, request)
+    local path, why = api.path_rules:resolve(request.raw_path, request.path)
+    if not path then
+        refuse(BAD, "%s", why)
+    end
+    return {
+        method = request.method or "GET", path = path, raw_path = request.raw_path,
+        host = request.host, scheme = request.scheme or "https", headers = headers_of(request),
+        query = request.query, body_sha256 = request.body_sha256,
+    }
+end
+
+
+local function context_of(estate, request, api)
+    return {
+        api = api,
+        endpoint = endpoint_of(estate, request, api and "execute-api"
+            or service_of(request.action)),
+        stage = request.stage,
+        peer = check_address("peer", request.peer),
+        client_ip = check_address("client_ip", request.client_ip),
+        claims = request.claims,
+        client_certificate = request.client_certificate,
+        route = request.route,
+        now = request.now or estate.now(),
+        estate = estate.visible,
+    }
+end
+
+
+-- ---- Who calls ---------------------------------------------------------------
+
+
+local ANONYMOUS = { kind = "anonymous" }
+
+-- Refusals of the identity packs that the gateway's flow has a say in.
+local SIGNATURES = {
+    MISSING_AUTHENTICATION_TOKEN = "missing", INVALID_SIGNATURE = "invalid",
+    IncompleteSignature = "invalid", EXPIRED_TOKEN = "expired",
+}
+
+-- A session has the policies of its role; the ARN of a session holds the role's name, not its path.
+local function role_key(account, role_arn)
+    return account .. "/" .. role_arn:match("([^/]+)$")
+end
+
+
+-- What the estate knows of a caller: the principal with its ARN, else the role of the session.
+local function known_principal(estate, caller)
+    local known = estate.callers[caller.arn]
+    if not known and caller.kind == "session" and caller.role_arn then
+        known = estate.roles[role_key(caller.account, caller.role_arn)]
+    end
+    return known
+end
+
+
+-- The caller with what the estate adds. What the credentials say goes first, tag by tag; a session
+-- tag overrides the role's (IAM User Guide, "Pass session tags in AWS STS").
+local function completed(estate, caller, known)
+    local full = {}
+    for name, value in pairs(known and known.attributes or {}) do
+        full[name] = value
+    end
+    local tags = {}
+    for _, source in ipairs({ full.tags or {}, caller.tags or {} }) do
+        for name, value in pairs(source) do
+            tags[name] = value
+        end
+    end
+    for name, value in pairs(caller) do
+        full[name] = value
+    end
+    full.tags = tags
+    if known and known.role_arn then
+        full.role_arn = known.role_arn
+    end
+    local member = estate.accounts[caller.account or ""]
+    if member then
+        full.org_id, full.org_paths = member.org_id, { member.path }
+    end
+    return full
+end
+
+
+local function named_caller(estate, text)
+    if text == "*" then
+        return ANONYMOUS
+    end
+    local known = estate.principals[text]
+    if known and not known.caller then
+        refuse(UNKNOWN, "the principal `%s` is a role: name a session of it, "
+            .. "arn:...:sts::ACCOUNT:assumed-role/ROLE/SESSION", text)
+    elseif known then
+        return known.caller
+    end
+    local caller, why = _M.caller(text)
+    if not caller then
+        refuse(UNKNOWN, "no principal `%s` in the estate, and %s", text, why)
+    end
+    return caller
+end
+
+
+local function identified_caller(estate, context)
+    if not estate.identify then
+        return ANONYMOUS
+    end
+    local caller, refusal = estate.identify:identify(context)
+    if caller then
+        return caller
+    elseif context.api and SIGNATURES[refusal.code] then
+        -- What that is worth depends on how the API authorizes: the flow decides.
+        return ANONYMOUS, SIGNATURES[refusal.code]
+    end
+    error({ reason = refusal.status < 500 and "authentication" or "error",
+            error = refusal.message, status = refusal.status }, 0)
+end
+
+
+local function principal_of(estate, request, context)
+    local caller, signature
+    if request.principal then
+        caller = named_caller(estate, request.principal)
+    else
+        caller, signature = identified_caller(estate, context)
+    end
+    if caller.kind == "anonymous" then
+        return caller, nil, signature
+    end
+    local known = known_principal(estate, caller)
+    return completed(estate, caller, known), known
+end
+
+
+--- A caller by its ARN or service name.
+-- @tparam string text
+-- @treturn table|nil as `principal` in a context
+-- @treturn string why not
+function _M.caller(text)
+    if text:match("^[%w.-]+%.amazonaws%.com$") or text:match("^[%w.-]+%.amazonaws%.com%.cn$") then
+        return { kind = "service", arn = text }
+    end
+    return identities.principal(text)
+end
+
+
+--- Checks the configuration of one identity pack.
+-- @tparam table pack
+-- @tparam table config
+-- @treturn boolean|nil true
+-- @treturn string why not
+function _M.check_identity(pack, config)
+    -- The clock only serves to identify, which is not done here.
+    local ok, err = identities.new({ { pack = pack, config = config } },
+                                   identities.tools(function() return 0 end))
+    return ok and true or nil, err
+end
+
+
+-- ---- The flow ----------------------------------------------------------------
+
+
+-- Which policies take part: those of the API or none, of the endpoint, of the principal, and of the
+-- organisation of caller and owner.
+local function gates_of(estate, subject)
+    local gates = {}
+    gates.resource = subject.api and subject.api.policy or nil
+    gates.endpoint = subject.endpoint and subject.endpoint.policy or nil
+    gates.domain = subject.domain and subject.domain.policy or nil
+    for _, gate in ipairs({ "identity", "boundary", "session" }) do
+        gates[gate] = subject.known and subject.known[gate] or nil
+    end
+    local caller, owner = estate.accounts[subject.account], estate.accounts[subject.owner]
+    gates.scp = caller and #caller.scp > 0 and caller.scp or nil
+    gates.rcp = owner and #owner.rcp > 0 and owner.rcp or nil
+    return gates
+end
+
+
+local function pack_named(estate, name)
+    return estate.packs["flows/" .. name]
+end
+
+
+-- An API's flow is that of the gateway; another service's has its name, or is the general one.
+local function pack_of(estate, subject)
+    if subject.api then
+        return pack_named(estate, estate.flow_names.gateway)
+    end
+    return pack_named(estate, subject.service) or pack_named(estate, estate.flow_names.other)
+end
+
+
+-- Every set of a flow with its gate.
+local function sets_of(gates)
+    local all = {}
+    for gate, value in pairs(gates) do
+        for _, set in ipairs(value.handle and { value } or value) do
+            all[#all + 1] = { gate = gate, set = set }
+        end
+    end
+    return all
+end
+
+
+-- Under what the answer of an authorizer is kept: the stage and the headers that are its identity
+-- sources, each with its length, since any text may stand in a header. Without one of them the
+-- caller is refused.
+local function authorizer_key(api)
+    return function(source)
+        local parts = { source.stage }
+        for _, name in ipairs(api.identity_sources) do
+            local value = (source.http.headers[name:lower()] or {})[1]
+            if not value or value == "" then
+                return nil
+            end
+            parts[#parts + 1] = #value .. ":" .. value
+        end
+        return table.concat(parts, "\n")
+    end
+end
+
+
+-- The keys that an authorizer's policy mentions. It may be there for one decision only, so the lazy
+-- ones are looked up at once.
+local function authorizer_keys(estate)
+    return function(set, source)
+        local values, lazy = estate.keys:values(set, source.call)
+        if not values then
+            return nil, lazy
+        end
+        for _, key in ipairs(lazy) do
+            local value, err = estate.keys:resolve(key, source.call)
+            if err then
+                return nil, err
+            end
+            values[key] = value
+        end
+        return values
+    end
+end
+
+
+local function authorizer_of(estate, api)
+    if not api then
+        return nil
+    elseif not api.authorizer then
+        return { fill_keys = authorizer_keys(estate) }
+    end
+    api.cache = api.cache or caches.new({ now = estate.now })
+    return {
+        fill_keys = authorizer_keys(estate),
+        authorizer = api.authorizer, now = estate.now, cache = api.cache,
+        authorizer_key = api.identity_sources and authorizer_key(api),
+    }
+end
+
+
+local function make_flow(estate, subject)
+    local gates = gates_of(estate, subject)
+    local entry = pack_of(estate, subject)
+    local flow, err = flows.new(entry.pack, gates, entry.config,
+                                authorizer_of(estate, subject.api))
+    if not flow then
+        refuse(FAULT, "%s", tostring(err))
+    end
+    return { flow = flow, sets = sets_of(gates) }
+end
+
+
+local function below(tree, key)
+    local found = tree[key]
+    if not found then
+        found = {}
+        tree[key] = found
+    end
+    return found
+end
+
+
+-- The flow for one API or service, endpoint, principal and pair of accounts. There are many APIs
+-- and few of the others, so the APIs come last and share the tables before them.
+local function flow_of(estate, subject)
+    local tree = below(estate.flows, subject.endpoint or "")
+    tree = below(tree, subject.domain or "")
+    tree = below(tree, subject.known or "")
+    tree = below(tree, subject.account)
+    tree = below(tree, subject.owner)
+    local what = subject.api or subject.service
+    local made = tree[what]
+    if not made then
+        if estate.flow_count >= MAX_FLOWS then
+            estate.flows, estate.flow_count = {}, 0
+            return flow_of(estate, subject)
+        end
+        made = make_flow(estate, subject)
+        tree[what] = made
+        estate.flow_count = estate.flow_count + 1
+    end
+    return made
+end
+
+
+-- ---- Keys --------------------------------------------------------------------
+
+
+-- Fills the keys that the sets mention: what the request gives, else what the packs answer. Keys of
+-- lazy packs stay unresolved until the decision asks for one.
+local function fill_keys(estate, made, context, given)
+    local filled = {}
+    for _, asked in ipairs(made.sets) do
+        context.gate = asked.gate
+        local values, lazy = estate.keys:values(asked.set, context)
+        if not values then
+            refuse(FAULT, "%s", lazy)
+        end
+        for key, value in pairs(values) do
+            filled[key] = value
+        end
+        for _, key in ipairs(lazy) do
+            filled[key] = requests.UNRESOLVED
+        end
+    end
+    for key, value in pairs(given) do
+        filled[key] = value
+    end
+    context.gate = nil
+    return filled
+end
+
+
+-- Evaluates, and again with every lazy key the answer turns out to depend on. Each turn resolves
+-- one more key, so there are at most as many turns as keys.
+local function decide_flow(estate, made, source, context)
+    local decision = made.flow:decide(source)
+    while decision.needs do
+        local key = decision.needs
+        if source.context[key] ~= requests.UNRESOLVED then
+            refuse(FAULT, "the key `%s` is asked for although it is known", key)
+        end
+        local value, err = estate.keys:resolve(key, context)
+        if err then
+            refuse(FAULT, "%s", err)
+        end
+        source.context[key] = value
+        decision = made.flow:decide(source)
+    end
+    return decision
+end
+
+
+-- ---- The network -------------------------------------------------------------
+
+
+-- The subnet of a VPC that holds the address.
+local function subnet_of(estate, vpc, address)
+    for id, subnet in pairs(estate.subnets) do
+        if subnet.vpc == vpc and subnet.ranges:match(address) then
+            return id
+        end
+    end
+    return nil
+end
+
+
+-- Where an address is, as seen from a VPC: there, or in one that is joined to it.
+local function locate(estate, home, address)
+    local near = { home }
+    for _, member in ipairs({ "peers", "transit" }) do
+        for _, id in ipairs(estate.vpcs[home][member]) do
+            near[#near + 1] = id
+        end
+    end
+    for _, id in ipairs(near) do
+        if estate.vpcs[id].ranges:match(address) then
+            return id, subnet_of(estate, id, address)
+        end
+    end
+    return nil
+end
+
+
+-- Whether the call could have been made at all. Known only when the request says where it comes
+-- from and the estate where the endpoint is.
+local function reachability(estate, request, endpoint)
+    if not endpoint or not request.client_ip
+        or not (endpoint.addresses or endpoint.route_tables) then
+        return nil
+    end
+    local client = { ip = request.client_ip }
+    client.vpc, client.subnet = locate(estate, endpoint.vpc, request.client_ip)
+    for name, value in pairs(request.client or {}) do
+        client[name] = value
+    end
+    local reached, reason, sentence = estate.network:reachable(client, endpoint)
+    return reached and "reachable" or reason, sentence
+end
+
+
+-- ---- The two kinds of request ------------------------------------------------
+
+
+local function domain_of(api, host)
+    for name, domain in pairs(api.domains) do
+        if name:lower() == host then
+            return domain
+        end
+    end
+    return nil
+end
+
+
+local function begins_with(path, base)
+    return base == "" or base == "(none)"
+        or (path .. "/"):sub(1, #base + 2) == "/" .. base .. "/"
+end
+
+
+-- Several APIs may share a domain name; the longest base path that the path begins with decides. A
+-- path that only one of them refuses is refused, since nobody knows which one it is for.
+local function find_mapped(estate, host, request)
+    local found, length = nil, -1
+    for _, api in ipairs(estate.domains[host] or {}) do
+        local path, why = api.path_rules:resolve(request.raw_path, request.path)
+        if not path then
+            refuse(BAD, "%s", why)
+        end
+        local base = domain_of(api, host).base_path or ""
+        if begins_with(path, base) and #base > length then
+            found, length = api, #base
+        end
+    end
+    return found
+end
+
+
+-- The API by its id; without one, by the host name of a custom domain. Host names compare in lower
+-- case, without port and final dot.
+local function api_of(estate, request)
+    local api = estate.apis[request.api or ""]
+    if request.api and not api then
+        refuse(UNKNOWN, "there is no API `%s`", request.api)
+    elseif api then
+        return api
+    elseif not request.host then
+        refuse(BAD, "the request names no API: give `api`, or `host` with a custom domain name")
+    end
+    local host, why = paths.host(request.host)
+    if not host then
+        refuse(BAD, "%s", why)
+    end
+    return find_mapped(estate, host, request)
+        or refuse(UNKNOWN, "no API has the domain name `%s`", host)
+end
+
+
+local function gateway_of(api, request, context, domain, signature)
+    local endpoint = context.endpoint
+    return {
+        auth = api.authorization, endpoint_type = api.endpoint_type,
+        endpoint_attached = endpoint ~= nil, through_endpoint = endpoint ~= nil,
+        domain = domain and context.domain.arn,
+        domain_associated = domain and endpoint ~= nil and domain.associated[endpoint.id] or nil,
+        signature = signature, token = request.token, authorizer = request.authorizer,
+        authorizer_ttl = api.authorizer_ttl, cognito_requires_allow = api.cognito_requires_allow,
+    }
+end
+
+
+local function decide_api(estate, request)
+    local api = api_of(estate, request)
+    local context = context_of(estate, request, api)
+    context.http = http_of(api, request)
+    local call, why, status = estate.service:resolve(context)
+    if not call then
+        refuse(status, "%s", why)
+    end
+    context.stage, context.domain = call.stage, call.domain
+    local caller, known, signature = principal_of(estate, request, context)
+    context.principal = caller
+    local domain = call.domain and call.domain.arn and domain_of(api, call.domain.name)
+    local made = flow_of(estate, {
+        api = api, endpoint = context.endpoint, domain = domain, known = known,
+        service = "execute-api", account = caller.account or "", owner = api.account,
+    })
+    return decide_flow(estate, made, {
+        principal = caller.arn or "*", action = call.action, resource = call.resource,
+        resourceAccount = api.account,
+        context = fill_keys(estate, made, context, given_keys(request)),
+        gateway = gateway_of(api, request, context, domain, signature),
+        http = context.http, stage = call.stage, call = context,
+    }, context)
+end
+
+
+local function decide_action(estate, request)
+    for _, name in ipairs({ "action", "resource" }) do
+        if not request[name] then
+            refuse(FAULT, "`%s` is missing: give `api`, or `action` and `resource`", name)
+        end
+    end
+    local context = context_of(estate, request, nil)
+    context.http = { headers = headers_of(request), scheme = request.scheme or "https" }
+    local caller, known = principal_of(estate, request, context)
+    context.principal = caller
+    local owner = request.resourceAccount
+        or request.resource:match("^arn:[^:]*:[^:]*:[^:]*:(%d+):") or caller.account or ""
+    local made = flow_of(estate, {
+        endpoint = context.endpoint, known = known,
+        service = service_of(request.action), account = caller.account or "",
+        owner = owner,
+    })
+    return decide_flow(estate, made, {
+        principal = caller.arn or "*", action = request.action, resource = request.resource,
+        resourceAccount = request.resourceAccount,
+        context = fill_keys(estate, made, context, given_keys(request)),
+    }, context)
+end
+
+
+-- ---- Public ------------------------------------------------------------------
+
+
+local function packs_of(estate, kind)
+    local packs, configs = {}, {}
+    for _, name in ipairs(estate.pack_order) do
+        local entry = estate.packs[name]
+        if entry.pack.kind == kind then
+            packs[#packs + 1] = entry.pack
+            configs[entry.pack.name] = entry.config
+        end
+    end
+    return packs, configs
+end
+
+
+local function index_principals(estate)
+    estate.callers, estate.roles = {}, {}
+    for _, principal in pairs(estate.principals) do
+        if principal.role_arn then
+            estate.roles[role_key(principal.account, principal.role_arn)] = principal
+        else
+            estate.callers[principal.arn] = principal
+        end
+    end
+end
+
+
+--- Makes an estate ready to decide; a part of opening it.
+-- @tparam table estate as `postern.estate` builds it
+-- @tparam table options `now`, a host's clock
+-- @treturn boolean|nil true
+-- @treturn string why not
+function _M.prepare(estate, options)
+    local err
+    estate.now = options.now
+    estate.visible = { trusted_proxies = estate.trusted_proxies } -- what packs may see
+    estate.flows, estate.flow_count = {}, 0
+    estate.keys, err = keys.new(packs_of(estate, "keys"))
+    if not estate.keys then
+        return nil, err
+    end
+    local packs, configs = packs_of(estate, "services")
+    estate.service, err = services.new(packs[1], configs[packs[1].name])
+    if not estate.service then
+        return nil, err
+    end
+    if #estate.identities > 0 then
+        estate.identify, err = identities.new(estate.identities, identities.tools(options.now))
+        if not estate.identify then
+            return nil, err
+        end
+    end
+    index_principals(estate)
+    return true
+end
+
+
+local function denied(failure, request)
+    if type(failure) ~= "table" then
+        failure = { reason = "error", error = tostring(failure) }
+    end
+    return decisions.new({
+        decision = decisions.outcomes.IMPLICITLY_DENIED,
+        reason = failure.reason, error = failure.error, status = failure.status,
+        because = failure.reason ~= "error" and failure.error or nil,
+    }, { request = request, entries = {} })
+end
+
+
+local function decide(estate, request)
+    check_members(request)
+    local decision = (request.action and decide_action or decide_api)(estate, request)
+    decision.reachability, decision.unreachable =
+        reachability(estate, request, estate.endpoints[request.vpce])
+    return decision
+end
+
+
+--- Decides a request. Total: whatever goes wrong is a deny, and nothing is raised.
+-- @tparam table estate
+-- @tparam table request see docs/estate.md
+-- @treturn Decision with `revision`, that of the estate; and where the network is known
+-- `reachability` (`reachable`, or why not) and `unreachable` (the same in a sentence)
+function _M.decide(estate, request)
+    local ok, decision = pcall(decide, estate, request)
+    if not ok then
+        decision = denied(decision, type(request) == "table" and request or {})
+    end
+    decision.revision = estate.revision
+    return decision
+end
+
+
+return _M

@@ -1,0 +1,893 @@
+--- The estate: the gateway as configured, from a Lua file of words and the policies it names.
+--
+-- Opening is atomic: everything is read, checked and compiled first, every problem is reported, and
+-- only an estate without any is returned. An open estate is not changed any more.
+--
+-- *Dependencies*: postern.cidr, postern.crypto, postern.config, postern.network, postern.path,
+-- postern.set, postern.endpoint_services, postern.endpoint_policy, postern.rules, postern.engine
+--
+-- @module postern.estate
+local cidrs = require("postern.cidr")
+local config = require("postern.config")
+local network = require("postern.network")
+local paths = require("postern.path")
+local sets = require("postern.set")
+local rules = require("postern.rules")
+local crypto = require("postern.crypto")
+local endpoint_policies = require("postern.endpoint_policy")
+local endpoint_services = require("postern.endpoint_services")
+local engine = require("postern.engine")
+
+
+local _M = {}
+local Estate = {}
+Estate.__index = Estate
+
+
+-- API Gateway Developer Guide, "Amazon API Gateway quotas": characters of a resource policy. AWS
+-- raises it on request; so does `policy_limit`.
+local API_POLICY_LIMIT = 8192
+
+-- The shipped packs of an estate that names none of its own; one of the same kind and name replaces
+-- the shipped one.
+local SHIPPED = {
+    { "keys", "network" }, { "keys", "time" }, { "keys", "transport" }, { "keys", "headers" },
+    { "keys", "identity" }, { "keys", "resource" }, { "services", "execute_api" },
+    { "flows", "api_gateway" }, { "flows", "s3" }, { "flows", "dynamodb" }, { "flows", "generic" },
+    { "flows", "iam" }, { "tables", "endpoint_services" }, { "tables", "system_keys" },
+}
+
+local SHIPPED_KINDS = { keys = true, services = true, flows = true, tables = true }
+
+-- Of these kinds one's own packs can only replace shipped ones.
+local SINGULAR = { services = true, tables = true }
+
+-- The flow of calls to an API, and that of services without a flow of their name.
+local FLOWS = { gateway = "api_gateway", other = "generic" }
+
+
+-- ---- The words -------------------------------------------------------------
+
+
+local TEXT, LIST, FLAG, COUNT = { type = "text" }, { type = "list" }, { type = "flag" },
+    { type = "count" }
+local ACCOUNT, MAP, TABLE = { type = "account" }, { type = "map" }, { type = "table" }
+
+
+local function required(spec)
+    return { type = spec.type, records = spec.records, one_of = spec.one_of, required = true }
+end
+
+
+local function one_of(...)
+    local names = {}
+    for _, name in ipairs({ ... }) do
+        names[name] = true
+    end
+    return { one_of = names }
+end
+
+
+-- A custom domain name that leads to the API; one with an `id` is private and has its own policy.
+local DOMAINS = { named = { short = "base_path", members = {
+    base_path = TEXT, stage = TEXT, id = TEXT, account = ACCOUNT, region = TEXT, policy = TEXT,
+    vpc_endpoints = LIST,
+} } }
+
+local RULES = { records = { members = {
+    protocol = { type = "protocol" }, from = COUNT, to = COUNT, port = COUNT,
+    cidr = TEXT, prefix_list = TEXT, security_group = TEXT,
+} } }
+
+local ACCOUNTS = { records = { short = "id", members = {
+    id = required(ACCOUNT), scp = LIST, rcp = LIST,
+} } }
+
+local UNIT = { id = required(TEXT), scp = LIST, rcp = LIST, accounts = ACCOUNTS }
+UNIT.units = { records = { members = UNIT } }
+
+--- The words of an estate: `value` is the type of what follows the word, or `members` those of the
+-- table behind its id; see `postern.config`.
+_M.WORDS = {
+    account = { value = ACCOUNT, once = true },
+    region = { value = TEXT, once = true },
+    partition = { value = TEXT, once = true },
+    trusted_proxies = { value = LIST, once = true },
+    rules = { value = TEXT, options = true },
+    identity = { value = TEXT, options = true },
+    vpc = { members = { cidr = required(LIST), peers = LIST, transit = LIST, networks = LIST,
+                        route_table = TEXT } },
+    subnet = { members = { vpc = required(TEXT), cidr = required(LIST), route_table = TEXT } },
+    security_group = { members = { vpc = required(TEXT), name = TEXT, inbound = RULES,
+                                   outbound = RULES } },
+    prefix_list = { members = { cidr = required(LIST) } },
+    api = { members = {
+        endpoint_type = required(one_of("REGIONAL", "EDGE", "PRIVATE")),
+        authorization = required(one_of("NONE", "IAM", "LAMBDA", "COGNITO")),
+        stages = required(LIST), policy = TEXT, policy_limit = COUNT, account = ACCOUNT,
+        region = TEXT, websocket = FLAG, routes = LIST, domains = DOMAINS, vpc_endpoints = LIST,
+        authorizer = { type = "code" }, identity_sources = LIST, authorizer_ttl = COUNT,
+        cognito_requires_allow = FLAG, ambiguous_paths = LIST,
+    } },
+    endpoint = { members = {
+        service = required(TEXT), type = one_of("Interface", "Gateway"), vpc = required(TEXT),
+        policy = LIST, security_groups = LIST, subnets = LIST, route_tables = LIST,
+        account = ACCOUNT, addresses = LIST, prefix_lists = MAP,
+        address_type = one_of("ipv4", "ipv6", "dualstack"),
+    } },
+    group = { members = { policies = LIST } },
+    principal = { members = {
+        arn = required(TEXT), policies = LIST, groups = LIST, boundary = TEXT, session = TEXT,
+        tags = MAP, mfa = TABLE, userid = TEXT, token_issue_time = COUNT,
+    } },
+    organization = { once = true, members = {
+        root = required(TEXT), management = ACCOUNT, scp = LIST, rcp = LIST, accounts = ACCOUNTS,
+        units = UNIT.units,
+    } },
+}
+
+
+local NONE = {} -- an empty list that many share; nobody writes to it
+
+
+-- ---- Opening ---------------------------------------------------------------
+
+
+local function problem(self, entry, message, ...)
+    local what = entry.id and ("%s `%s`: "):format(entry.word, entry.id) or entry.word .. ": "
+    config.add(self.problems, entry, what .. message:format(...))
+end
+
+
+-- Reads a file once and keeps its bytes for the revision.
+local function recorder(self, read)
+    return function(path)
+        if self.texts[path] == nil then
+            local text, err = read(path)
+            self.texts[path] = text or false
+            self.failures[path] = err
+            if text then
+                self.read_order[#self.read_order + 1] = text
+            end
+        end
+        return self.texts[path] or nil, self.failures[path]
+    end
+end
+
+
+-- The same for the same bytes in the same order, whatever the folder is called.
+local function revision_of(self)
+    local parts = {}
+    for i, text in ipairs(self.read_order) do
+        parts[i] = ("%d:%s"):format(#text, text)
+    end
+    return crypto.hex(crypto.sha256(table.concat(parts)))
+end
+
+
+local function entries_of(self, word)
+    return self.by_word[word] or {}
+end
+
+
+-- The entry of a word that another one names, or a problem.
+local function referred(self, entry, member, word, id)
+    local found = self.ids[word] and self.ids[word][id]
+    if not found then
+        problem(self, entry, "`%s`: there is no %s `%s`", member, word, id)
+    end
+    return found
+end
+
+
+local function refer_all(self, entry, member, word)
+    for _, id in ipairs(entry.members[member] or {}) do
+        referred(self, entry, member, word, id)
+    end
+end
+
+
+-- ---- Policies --------------------------------------------------------------
+
+
+local function read_policy(self, entry, member, name)
+    local path = config.resolve(name, entry.file)
+    local text, err = self.read(path)
+    if not text then
+        problem(self, entry, "`%s`: policy `%s`: %s", member, path, err)
+        return nil
+    end
+    return { name = path, text = text }
+end
+
+
+-- Compiles policies into one set. The same files of one type for one API give the same set.
+local function compile_sources(self, sources, policy_type, api_arn)
+    local key = { policy_type, api_arn or "" }
+    for i, source in ipairs(sources) do
+        key[i + 2] = source.name
+    end
+    key = table.concat(key, "\0")
+    if self.sets[key] == nil then
+        local set, err = sets.compile(sources, {
+            type = policy_type, strictness = "attachable", api_arn = api_arn,
+        })
+        if not set then
+            local line = err.line > 0 and err.line or nil
+            config.add(self.problems, {
+                file = err.name, line = line, column = line and err.column,
+            }, err.message)
+        end
+        self.sets[key] = set or false
+    end
+    return self.sets[key] or nil
+end
+
+
+local function compile(self, entry, member, names, policy_type, api_arn)
+    local sources = {}
+    for i, name in ipairs(names) do
+        -- Missing files are all told; `sources` ends before the first of them.
+        sources[i] = read_policy(self, entry, member, name)
+    end
+    return #sources == #names and compile_sources(self, sources, policy_type, api_arn) or nil
+end
+
+
+local function compile_one(self, entry, member, policy_type, api_arn)
+    local name = entry.members[member]
+    return name and compile(self, entry, member, { name }, policy_type, api_arn)
+end
+
+
+-- The documents of one organisation level work as one; a level that names none is left at what AWS
+-- attaches by itself, FullAWSAccess, which lets everything pass.
+local function compile_level(self, entry, owner, member)
+    local names = owner[member]
+    if not names then
+        return nil
+    elseif #names == 0 then
+        problem(self, entry, "`%s`: the list is empty: AWS keeps at least one attached", member)
+        return nil
+    end
+    return compile(self, entry, member, names, member)
+end
+
+
+-- ---- What each word makes ---------------------------------------------------
+
+
+local function check_size(self, entry)
+    local name = entry.members.policy
+    local source = name and read_policy(self, entry, "policy", name)
+    local limit = entry.members.policy_limit or API_POLICY_LIMIT
+    local count = source and endpoint_policies.characters(source.text) or 0
+    if count > limit then
+        problem(self, entry, "policy `%s` has %d characters, the limit is %d: shorten it, or raise "
+            .. "`policy_limit` if AWS raised it for you", source.name, count, limit)
+    end
+end
+
+
+local function setting(self, entry, word)
+    local value = entry.members[word] or self.settings[word]
+    if not value then
+        problem(self, entry, "`%s` is missing: add it, or the word `%s` for all", word, word)
+    end
+    return value or ""
+end
+
+
+local function set_of_names(names)
+    local found = {}
+    for _, name in ipairs(names or {}) do
+        found[name] = true
+    end
+    return found
+end
+
+
+local function check_stages(self, entry)
+    for _, stage in ipairs(entry.members.stages or {}) do
+        if not stage:match("^[%w_$-]+$") then
+            problem(self, entry, "stage `%s`: a stage has letters, digits, `_` and `-` only", stage)
+        end
+    end
+    if entry.members.stages and #entry.members.stages == 0 then
+        problem(self, entry, "`stages` is empty: name at least one")
+    end
+end
+
+
+local function check_vpc_endpoints(self, entry)
+    local members = entry.members
+    if members.vpc_endpoints and members.endpoint_type ~= "PRIVATE" then
+        problem(self, entry, "`vpc_endpoints` belongs to a PRIVATE API")
+    end
+    for _, id in ipairs(members.vpc_endpoints or {}) do
+        local found = referred(self, entry, "vpc_endpoints", "endpoint", id)
+        local service = found and self.endpoint_services
+            and self.endpoint_services:find(found.members.service).suffix
+        if service and service ~= "execute-api" then
+            problem(self, entry, "`vpc_endpoints`: endpoint `%s` is one of the service `%s`", id,
+                    service)
+        end
+    end
+end
+
+
+-- Base paths, as the services pack wants them, with the policy of a private domain name.
+local function domains_of(self, entry)
+    if not entry.members.domains then
+        return NONE
+    end
+    local domains = {}
+    for name, members in pairs(entry.members.domains) do
+        if (members.policy or members.vpc_endpoints) and not members.id then
+            problem(self, entry, "domain `%s`: only a private one, which has an `id`, has `policy` "
+                .. "and `vpc_endpoints`", name)
+        end
+        for _, id in ipairs(members.vpc_endpoints or {}) do
+            referred(self, entry, "domains", "endpoint", id)
+        end
+        domains[name] = {
+            base_path = members.base_path, stage = members.stage, id = members.id,
+            account = members.account, region = members.region,
+            associated = set_of_names(members.vpc_endpoints),
+            policy = members.policy
+                and compile(self, entry, "domains", { members.policy }, "resource") or nil,
+        }
+    end
+    return domains
+end
+
+
+-- APIs with the same rules share them: there may be thousands.
+local function path_rules(self, entry)
+    local allow = entry.members.ambiguous_paths or NONE
+    local key = table.concat(allow, "\0")
+    if not self.path_rules[key] then
+        local made, err = paths.new({ allow = allow })
+        if not made then
+            problem(self, entry, "`ambiguous_paths`: %s", err)
+        end
+        self.path_rules[key] = made
+    end
+    return self.path_rules[key]
+end
+
+
+local BUILD = {}
+
+function BUILD.api(self, entry)
+    local members = entry.members
+    check_stages(self, entry)
+    check_vpc_endpoints(self, entry)
+    check_size(self, entry)
+    local account, region = setting(self, entry, "account"), setting(self, entry, "region")
+    local arn = ("arn:%s:execute-api:%s:%s:%s"):format(self.settings.partition, region, account,
+                                                       entry.id)
+    for _, name in ipairs({ "authorizer", "identity_sources", "authorizer_ttl" }) do
+        if members[name] and members.authorization ~= "LAMBDA" then
+            problem(self, entry, "`%s` belongs to an API whose authorization is LAMBDA", name)
+        end
+    end
+    local member = self.accounts[account]
+    return {
+        org_id = member and member.org_id, org_paths = member and { member.path },
+        id = entry.id, arn = arn, account = account, region = region,
+        partition = self.settings.partition,
+        endpoint_type = members.endpoint_type, authorization = members.authorization,
+        stages = members.stages, routes = members.routes, websocket = members.websocket or false,
+        domains = domains_of(self, entry), path_rules = path_rules(self, entry),
+        authorizer = members.authorizer, identity_sources = members.identity_sources,
+        authorizer_ttl = members.authorizer_ttl,
+        cognito_requires_allow = members.cognito_requires_allow,
+        policy = compile_one(self, entry, "policy", "resource", arn),
+    }
+end
+
+
+local function check_ranges(self, entry)
+    local matcher, err = cidrs.new(entry.members.cidr or {})
+    if not matcher then
+        problem(self, entry, "`cidr`: %s", err.message)
+    end
+    return matcher
+end
+
+
+function BUILD.vpc(self, entry)
+    local members = entry.members
+    refer_all(self, entry, "peers", "vpc")
+    refer_all(self, entry, "transit", "vpc")
+    return {
+        id = entry.id, cidr = members.cidr, ranges = check_ranges(self, entry),
+        peers = members.peers or {}, transit = members.transit or {},
+        networks = members.networks or {}, route_table = members.route_table,
+    }
+end
+
+
+function BUILD.subnet(self, entry)
+    local members = entry.members
+    if members.vpc then
+        referred(self, entry, "vpc", "vpc", members.vpc)
+    end
+    return { id = entry.id, vpc = members.vpc, cidr = members.cidr,
+             ranges = check_ranges(self, entry), route_table = members.route_table }
+end
+
+
+-- Tries a part of the network alone, so that what is wrong with it gets the line of its word.
+local function check_network(self, entry, model)
+    local made, err = network.new(model)
+    if not made then
+        problem(self, entry, "%s", (err:gsub("^[%w ]+ `[^`]*`: ", "")))
+    end
+    return made ~= nil
+end
+
+
+function BUILD.prefix_list(self, entry)
+    local list = { id = entry.id, cidr = entry.members.cidr or {} }
+    return check_network(self, entry, { prefix_lists = { [entry.id] = list } }) and list or nil
+end
+
+
+function BUILD.security_group(self, entry)
+    local members = entry.members
+    if members.vpc then
+        referred(self, entry, "vpc", "vpc", members.vpc)
+    end
+    for _, member in ipairs({ "inbound", "outbound" }) do
+        for _, rule in ipairs(members[member] or {}) do
+            if rule.security_group then
+                referred(self, entry, member, "security_group", rule.security_group)
+            end
+        end
+    end
+    local group = { id = entry.id, vpc = members.vpc, name = members.name,
+                    inbound = members.inbound, outbound = members.outbound }
+    check_network(self, entry, {
+        prefix_lists = self.prefix_lists, security_groups = { [entry.id] = group },
+    })
+    return group
+end
+
+
+-- The checker of endpoint policies, made of the table packs.
+local function checker_of(self)
+    local tables = { self.packs["tables/endpoint_services"], self.packs["tables/system_keys"] }
+    if #tables == 2 then
+        self.endpoint_services = endpoint_services.new(tables[1].pack.data)
+        self.checker = endpoint_policies.new({
+            services = self.endpoint_services, system_keys = tables[2].pack.data,
+        })
+    end
+end
+
+
+local function add_finding(list, entry, finding)
+    local place = finding.line > 0
+        and { file = finding.name, line = finding.line, column = finding.column } or entry
+    local message = ("%s: %s"):format(finding.code, finding.message)
+    if finding.line == 0 then
+        message = ("endpoint `%s`: %s"):format(entry.id, message)
+    end
+    config.add(list, place, message)
+end
+
+
+-- The one policy of an endpoint; without one AWS attaches the default policy.
+local function endpoint_policy(self, entry, kind)
+    local names = entry.members.policy
+    local sources, texts = {}, {}
+    for _, name in ipairs(names or {}) do
+        local source = read_policy(self, entry, "policy", name)
+        sources[#sources + 1] = source
+        texts[#texts + 1] = source and source.text
+    end
+    if names and #sources < #names then
+        return nil
+    elseif not names then
+        sources[1] = { name = "default endpoint policy", text = endpoint_policies.DEFAULT }
+    elseif self.checker then
+        local ok, found = self.checker:validate(texts, {
+            service = entry.members.service, type = kind, name = sources[1] and sources[1].name,
+        })
+        for _, finding in ipairs(ok and found or { found }) do
+            add_finding(ok and self.warnings or self.problems, entry, finding)
+        end
+        if not ok then
+            return nil
+        end
+    end
+    return compile_sources(self, sources, endpoint_policies.TYPES[kind])
+end
+
+
+local function check_service(self, entry, kind)
+    local service = self.endpoint_services and self.endpoint_services:find(entry.members.service)
+    if service and kind == "Gateway" and not service.gateway then
+        problem(self, entry, "there are no gateway endpoints for `%s`", service.suffix)
+    end
+    return service or {}
+end
+
+
+function BUILD.endpoint(self, entry)
+    local members = entry.members
+    local kind = endpoint_policies.TYPES[members.type or ""] and members.type or "Interface"
+    if members.vpc then
+        referred(self, entry, "vpc", "vpc", members.vpc)
+    end
+    refer_all(self, entry, "subnets", "subnet")
+    refer_all(self, entry, "security_groups", "security_group")
+    for _, id in pairs(members.prefix_lists or {}) do
+        referred(self, entry, "prefix_lists", "prefix_list", id)
+    end
+    if kind == "Gateway" and (members.security_groups or members.subnets) then
+        problem(self, entry, "`security_groups` and `subnets` belong to an interface endpoint")
+    elseif kind == "Interface" and members.route_tables then
+        problem(self, entry, "`route_tables` belongs to a gateway endpoint")
+    end
+    local service = check_service(self, entry, kind)
+    return {
+        id = entry.id, service = service.suffix, prefix = service.prefix or service.suffix,
+        type = kind, vpc = members.vpc, account = members.account or self.settings.account,
+        subnets = members.subnets, security_groups = members.security_groups,
+        route_tables = members.route_tables, addresses = members.addresses,
+        address_type = members.address_type, prefix_lists = members.prefix_lists,
+        state = "available", policy = endpoint_policy(self, entry, kind),
+    }
+end
+
+
+-- ---- Principals ------------------------------------------------------------
+
+
+-- The policies of a principal and of its groups work as one set. A file that is missing is told
+-- with the principal or group that names it.
+local function identity_set(self, entry)
+    local owners, count, sources = { entry }, 0, {}
+    for _, id in ipairs(entry.members.groups or {}) do
+        owners[#owners + 1] = referred(self, entry, "groups", "group", id)
+    end
+    for _, owner in ipairs(owners) do
+        for _, name in ipairs(owner.members.policies or {}) do
+            count = count + 1
+            sources[#sources + 1] = read_policy(self, owner, "policies", name)
+        end
+    end
+    return count > 0 and #sources == count and compile_sources(self, sources, "identity") or nil
+end
+
+
+-- A role is no caller itself: its sessions are. Everything else is one by its ARN.
+local function identity_of(self, entry)
+    local arn = entry.members.arn
+    local account = arn and arn:match("^arn:[%l%d-]+:iam::(%d+):role/[!-~]+$")
+    if account and #account == 12 then
+        return { role_arn = arn, account = account }
+    end
+    local caller, err = engine.caller(arn or "")
+    if arn and not caller then
+        problem(self, entry, "`arn`: %s, or the name of a service", err)
+    end
+    return caller and { arn = arn, account = caller.account, caller = caller }
+end
+
+
+function BUILD.principal(self, entry)
+    local members = entry.members
+    local principal = identity_of(self, entry) or {}
+    principal.id, principal.attributes = entry.id, {}
+    for _, name in ipairs({ "tags", "mfa", "userid", "token_issue_time" }) do
+        principal.attributes[name] = members[name]
+    end
+    principal.identity = identity_set(self, entry)
+    principal.boundary = compile_one(self, entry, "boundary", "boundary") or nil
+    principal.session = compile_one(self, entry, "session", "session") or nil
+    return principal
+end
+
+
+function BUILD.group(self, entry)
+    -- Compiled by itself too, so that a group without members has its problems reported.
+    compile(self, entry, "policies", entry.members.policies or {}, "identity")
+    return { id = entry.id }
+end
+
+
+-- ---- The organization ------------------------------------------------------
+
+
+local function extended(list, item)
+    local longer = {}
+    for i, one in ipairs(list) do
+        longer[i] = one
+    end
+    longer[#longer + 1] = item
+    return longer
+end
+
+
+local function level_of(self, entry, owner, above)
+    return {
+        scp = extended(above.scp, compile_level(self, entry, owner, "scp")),
+        rcp = extended(above.rcp, compile_level(self, entry, owner, "rcp")),
+        path = above.path .. (owner.root or owner.id or "") .. "/",
+    }
+end
+
+
+local function add_accounts(self, entry, accounts, owner, level)
+    for _, account in ipairs(owner.accounts or {}) do
+        local id = account.id
+        if id and accounts[id] then
+            problem(self, entry, "account `%s` stands in two places", id)
+        elseif id then
+            local own = level_of(self, entry, account, level)
+            own.path, own.org_id = level.path, entry.id
+            accounts[id] = own
+        end
+    end
+end
+
+
+-- Walks the units with a list of what is left to do, so that depth costs no stack.
+function BUILD.organization(self, entry)
+    local accounts = {}
+    local none = { scp = {}, rcp = {}, path = entry.id .. "/" }
+    local left = { { owner = entry.members, above = none } }
+    while #left > 0 do
+        local item = table.remove(left)
+        local level = level_of(self, entry, item.owner, item.above)
+        add_accounts(self, entry, accounts, item.owner, level)
+        for _, unit in ipairs(item.owner.units or {}) do
+            left[#left + 1] = { owner = unit, above = level }
+        end
+    end
+    local management = entry.members.management
+    if management then
+        -- AWS Organizations User Guide, "Service control policies": neither SCPs nor RCPs act on
+        -- the management account.
+        accounts[management] = { scp = {}, rcp = {}, path = entry.id .. "/"
+            .. (entry.members.root or "") .. "/", org_id = entry.id }
+    end
+    return { id = entry.id, accounts = accounts }
+end
+
+
+-- ---- Packs -----------------------------------------------------------------
+
+
+local function add_pack(self, pack, options)
+    local called, ok, err = pcall(pack.check, options)
+    if not called or not ok then
+        return nil, tostring(called and err or ok)
+    end
+    local name = pack.kind .. "/" .. pack.name
+    if self.packs_are_loaded and SINGULAR[pack.kind] and not self.packs[name] then
+        return nil, ("nothing asks for a %s pack named `%s`"):format(pack.kind, pack.name)
+    end
+    if not self.packs[name] then
+        self.pack_order[#self.pack_order + 1] = name
+    end
+    self.packs[name] = { pack = pack, config = options }
+    return true
+end
+
+
+-- A path names a private pack, `kind/name` a shipped one.
+local function load_pack(self, entry, kind)
+    local name = entry.value
+    if name:match("%.lua$") then
+        return rules.load_file(config.resolve(name, entry.file), self.read, kind)
+    elseif kind then
+        return rules.load(kind, name, self.read)
+    end
+    local shipped_kind, shipped = name:match("^([%w_]+)/([%w_]+)$")
+    if not SHIPPED_KINDS[shipped_kind or ""] then
+        return nil, "give the path of a pack, ending in .lua, or `kind/name` of a shipped one"
+    end
+    return rules.load(shipped_kind, shipped, self.read)
+end
+
+
+local function load_packs(self)
+    for _, shipped in ipairs(SHIPPED) do
+        local pack, err = rules.load(shipped[1], shipped[2], self.read)
+        local ok = pack
+        if pack then
+            ok, err = add_pack(self, pack, {})
+        end
+        if not ok then
+            config.add(self.problems, { file = self.path }, err)
+        end
+    end
+    self.packs_are_loaded = true
+    for _, entry in ipairs(entries_of(self, "rules")) do
+        local pack, err = load_pack(self, entry)
+        local ok = pack
+        if pack and pack.kind == "identities" then
+            ok, err = nil, "an identity pack is named by the word `identity`"
+        elseif pack then
+            ok, err = add_pack(self, pack, entry.members)
+        end
+        if not ok then
+            problem(self, entry, "%s", err)
+        end
+    end
+end
+
+
+local function load_identities(self)
+    local identities = {}
+    for i, entry in ipairs(entries_of(self, "identity")) do
+        local pack, err = load_pack(self, entry, "identities")
+        local ok = pack
+        if pack then
+            ok, err = engine.check_identity(pack, entry.members)
+        end
+        if not ok then
+            problem(self, entry, "%s", (err:gsub("^identity `[^`]*`: ", "")))
+        end
+        identities[i] = { pack = pack, config = entry.members }
+    end
+    return identities
+end
+
+
+-- ---- The whole -------------------------------------------------------------
+
+
+local function read_settings(self)
+    self.settings = { partition = "aws" }
+    for _, word in ipairs({ "account", "region", "partition" }) do
+        local entry = entries_of(self, word)[1]
+        self.settings[word] = entry and entry.value or self.settings[word]
+    end
+end
+
+
+local function index_entries(self, entries)
+    for _, entry in ipairs(entries) do
+        local word = entry.word
+        self.by_word[word] = self.by_word[word] or {}
+        self.ids[word] = self.ids[word] or {}
+        table.insert(self.by_word[word], entry)
+        if entry.id then
+            self.ids[word][entry.id] = entry
+        end
+    end
+end
+
+
+local function build_all(self, word)
+    local built = {}
+    for _, entry in ipairs(entries_of(self, word)) do
+        built[entry.id] = BUILD[word](self, entry)
+    end
+    return built
+end
+
+
+local function trusted_proxies(self)
+    local entry = entries_of(self, "trusted_proxies")[1]
+    if not entry then
+        return nil
+    end
+    for _, range in ipairs(entry.value) do
+        if range:match("/0+$") then
+            problem(self, entry, "`%s` is everybody: name the proxies", range)
+        end
+    end
+    local matcher, err = cidrs.new(entry.value)
+    if not matcher then
+        problem(self, entry, "%s", tostring(err))
+    end
+    return matcher
+end
+
+
+-- A domain name and base path lead to one API.
+local function check_base_paths(self, entry, taken)
+    for domain, mapping in pairs(entry.members.domains or {}) do
+        local name = domain:lower() .. "/" .. (mapping.base_path or "")
+        if taken[name] then
+            problem(self, entry, "`domains`: `%s` leads to the API `%s` already", name, taken[name])
+        end
+        taken[name] = entry.id
+    end
+end
+
+
+local function index_domains(self, apis)
+    local domains, taken = {}, {}
+    for _, entry in ipairs(entries_of(self, "api")) do
+        for domain in pairs(entry.members.domains or {}) do
+            local name = domain:lower()
+            domains[name] = domains[name] or {}
+            table.insert(domains[name], apis[entry.id])
+        end
+        check_base_paths(self, entry, taken)
+    end
+    return domains
+end
+
+
+local function build_network(self, estate)
+    estate.vpcs, estate.subnets = build_all(self, "vpc"), build_all(self, "subnet")
+    self.prefix_lists = build_all(self, "prefix_list")
+    estate.network = network.new({
+        vpcs = estate.vpcs, subnets = estate.subnets, prefix_lists = self.prefix_lists,
+        security_groups = build_all(self, "security_group"),
+    })
+end
+
+
+local function build(self)
+    read_settings(self)
+    load_packs(self)
+    checker_of(self)
+    local estate = { path = self.path, flow_names = FLOWS, identities = load_identities(self) }
+    build_network(self, estate)
+    estate.endpoints = build_all(self, "endpoint")
+    build_all(self, "group")
+    estate.principals = build_all(self, "principal")
+    local _, organization = next(build_all(self, "organization"))
+    estate.accounts = organization and organization.accounts or {}
+    estate.trusted_proxies = trusted_proxies(self)
+    self.accounts = estate.accounts
+    estate.apis = build_all(self, "api")
+    estate.domains = index_domains(self, estate.apis)
+    estate.packs, estate.pack_order = self.packs, self.pack_order
+    estate.warnings = self.warnings
+    return setmetatable(estate, Estate)
+end
+
+
+--- Opens an estate: reads its file, everything that names, and compiles every policy.
+-- @tparam string path
+-- @tparam table options `read` (a host's reader), `now` (a host's clock)
+-- @treturn Estate|nil
+-- @treturn Problems every problem; as text one line each, `file:line: message`
+function _M.open(path, options)
+    local self = {
+        path = path,
+        texts = {}, failures = {}, read_order = {}, -- every file, by path
+        by_word = {}, ids = {}, settings = {},
+        sets = {}, path_rules = {}, packs = {}, pack_order = {}, warnings = config.problems(),
+    }
+    self.read = recorder(self, options.read)
+    local entries
+    entries, self.problems = config.read(path, { words = _M.WORDS, read = self.read })
+    index_entries(self, entries)
+    local estate = build(self)
+    if #self.problems == 0 then
+        local ok, err = engine.prepare(estate, options)
+        if not ok then
+            config.add(self.problems, { file = path }, err)
+        end
+    end
+    if #self.problems > 0 then
+        config.sort(self.problems)
+        return nil, self.problems
+    end
+    estate.revision = revision_of(self)
+    return estate
+end
+
+
+--- Decides a request.
+-- @tparam table request `api`, `stage`, `method`, `path` and what is known of the call, or `action`
+-- and `resource`; see `decide` of `postern.engine`
+-- @treturn Decision whatever happens; what went wrong is a deny with reason `error`
+function Estate:authorize(request)
+    return engine.decide(self, request)
+end
+
+
+return _M

@@ -1,0 +1,36 @@
+-- How the policies of a DynamoDB call combine, through a gateway endpoint or not: as the iam flow
+-- says, for signed requests.
+--
+-- Source: Amazon DynamoDB Developer Guide, "Using resource-based policies for DynamoDB", "Blocking
+-- public access with resource-based policies" (a policy that admits everybody cannot be attached)
+-- and "DynamoDB low-level API" (every request is signed); AWS PrivateLink Guide, "Gateway endpoints
+-- for Amazon DynamoDB". So an anonymous caller is not authenticated, whatever the policy of the
+-- table says (ours). The policy of a gateway endpoint is compiled as one of the type
+-- `gateway_endpoint`.
+
+local EXPLICIT, IMPLICIT = "ExplicitlyDenied", "ImplicitlyDenied"
+
+local pack
+
+
+local function decide(results, caller, config)
+    local verdict = pack.base.decide(results, caller, config)
+    if caller.kind == "anonymous" and verdict.decision ~= EXPLICIT then
+        verdict.decision, verdict.reason = IMPLICIT, "authentication"
+        verdict.because = "the request is not signed"
+        verdict.gate, verdict.level = nil, nil
+    end
+    return verdict
+end
+
+
+pack = {
+    kind = "flows",
+    name = "dynamodb",
+    api = 1,
+    based_on = "iam",
+    services = { "dynamodb" },
+    decide = decide,
+}
+
+return pack

@@ -1,0 +1,542 @@
+local engine = require("postern.engine")
+local estates = require("postern.estate")
+local plain = require("postern.host.plain")
+
+
+local API = "arn:aws:execute-api:eu-central-1:111122223333:%s/%s"
+local NOW = 1700000000
+
+local function policy(...)
+    return ('{"Version":"2012-10-17","Statement":[%s]}'):format(table.concat({ ... }, ","))
+end
+
+
+local function statement(effect, more, principal)
+    return ('{"Effect":"%s",%s"Action":"%s"%s}'):format(effect, principal == false and ""
+        or '"Principal":"*",', "execute-api:Invoke", more or ',"Resource":"*"')
+end
+
+
+local function when(operator, key, value, principal)
+    return statement("Allow", (',"Resource":"*","Condition":{"%s":{"%s":"%s"}}')
+        :format(operator, key, value), principal)
+end
+
+
+local ESTATE = [[
+account "111122223333" region "eu-central-1"
+vpc "vpc-1" { cidr = "10.0.0.0/16", peers = "vpc-2" }
+vpc "vpc-2" { cidr = "10.1.0.0/16" }
+subnet "sn-1" { vpc = "vpc-1", cidr = "10.0.1.0/24", route_table = "rtb-1" }
+prefix_list "pl-s3" { cidr = "198.51.100.0/24" }
+security_group "sg-1" { vpc = "vpc-1", name = "default" }
+security_group "sg-2" { vpc = "vpc-1", inbound = { { protocol = "tcp", port = 443,
+                        cidr = "10.1.0.0/16" } } }
+security_group "sg-3" { vpc = "vpc-2", name = "default" }
+endpoint "vpce-1" { service = "com.amazonaws.eu-central-1.execute-api", vpc = "vpc-1",
+                    addresses = { "10.0.1.5" }, security_groups = "sg-2" }
+endpoint "vpce-2" { service = "execute-api", vpc = "vpc-1" }
+endpoint "vpce-s3" { service = "s3", type = "Gateway", vpc = "vpc-1", route_tables = "rtb-1",
+                     prefix_lists = { v4 = "pl-s3" }, policy = "s3-endpoint.json" }
+trusted_proxies { "192.0.2.0/24" }
+api "open" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" } }
+api "private" { endpoint_type = "PRIVATE", authorization = "NONE", stages = { "dev" },
+                policy = "vpce.json" }
+api "iam" { endpoint_type = "REGIONAL", authorization = "IAM", stages = { "dev" } }
+api "keyed" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" },
+              policy = "keyed.json", ambiguous_paths = { "double_slash" } }
+api "mapped" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" },
+               domains = { ["api.Example.com"] = { base_path = "v1", stage = "dev" } } }
+api "mapped2" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" },
+                domains = { ["api.example.com"] = { stage = "dev" } } }
+api "domain" { endpoint_type = "PRIVATE", authorization = "NONE", stages = { "dev" },
+    policy = "open.json", domains = { ["private.example.com"] = { id = "d1", stage = "dev",
+    policy = "open.json", vpc_endpoints = "vpce-1" } } }
+api "lambda" { endpoint_type = "REGIONAL", authorization = "LAMBDA", stages = { "dev" },
+    identity_sources = "X-Token", authorizer = function(request)
+        if request.http.headers["x-token"][1] == "boom" then error("no database") end
+        return '{"Version":"2012-10-17","Statement":[{"Effect":"'
+            .. request.http.headers["x-token"][1] .. '","Action":"*","Resource":"*"}]}'
+    end }
+api "cognito" { endpoint_type = "REGIONAL", authorization = "COGNITO", stages = { "dev" } }
+api "socket" { endpoint_type = "REGIONAL", authorization = "NONE", websocket = true,
+               stages = { "dev" }, routes = { "send" } }
+principal "alice" { arn = "arn:aws:iam::111122223333:user/team/alice", policies = "tagged.json",
+                    tags = { team = "blue" }, userid = "AIDA" }
+principal "reader" { arn = "arn:aws:iam::111122223333:role/x/Reader", policies = "all.json",
+                     tags = { team = "blue" } }
+principal "events" { arn = "events.amazonaws.com" }
+organization "o-1" { root = "r-1", accounts = { "111122223333",
+                     { id = "444455556666", scp = "none.json" } } }
+]]
+
+local FILES = {
+    ["vpce.json"] = policy(when("StringEquals", "aws:SourceVpce", "vpce-1")),
+    ["open.json"] = policy(statement("Allow")),
+    ["tagged.json"] = policy(when("StringEquals", "aws:PrincipalTag/team", "blue", false)),
+    ["all.json"] = policy(statement("Allow", nil, false)),
+    ["none.json"] = policy(statement("Allow", ',"Resource":"arn:aws:s3:::x"', false)),
+    ["s3-endpoint.json"] = '{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:Get*",'
+        .. '"Resource":"*"}]}',
+    ["s3.json"] = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*",'
+        .. '"Resource":"*"}]}',
+    ["keyed.json"] = policy(when("StringEquals", "acme:Ring", "inner"),
+                            when("StringEquals", "acme:Slow", "yes")),
+}
+
+
+-- Opens the estate above with some words more and files of its own.
+local function open(more, files)
+    return estates.open("estate.lua", {
+        now = function() return NOW end,
+        read = function(path)
+            if path == "estate.lua" then
+                return ESTATE .. (more or "")
+            end
+            return files and files[path] or FILES[path] or plain.read(path)
+        end,
+    })
+end
+
+
+local function opened(more, files)
+    local estate, err = open(more, files)
+    assert.equal("", tostring(err or ""))
+    return estate
+end
+
+
+local ORDINARY = opened()
+
+local function decide(request, estate)
+    return engine.decide(estate or ORDINARY, request)
+end
+
+
+-- A deny with reason `error` whose text holds `expected`.
+local function refused(expected, request, status, estate)
+    local decision = decide(request, estate)
+    assert.same({ false, "ImplicitlyDenied", "error" },
+                { decision.allowed, decision.decision, decision.reason })
+    assert.is_truthy(tostring(decision.error):find(expected, 1, true), decision.error)
+    assert.equal(status or 500, decision.status)
+    assert.equal((estate or ORDINARY).revision, decision.revision)
+    assert.equal("string", type(decision:summary()))
+    assert.equal("string", type(tostring(decision:explain())))
+end
+
+
+describe("a call to an API", function()
+    it("is decided by the flow of the gateway", function()
+        local decision = decide({ api = "open", path = "/dev/x", peer = "198.51.100.1" })
+        assert.same({ true, "allow" }, { decision.allowed, decision.reason })
+        assert.equal(ORDINARY.revision, decision.revision)
+        decision = decide({ api = "private", path = "/dev/x", peer = "198.51.100.1" })
+        assert.equal("no_allow_endpoint", decision.reason)
+        assert.is_true(decide({ api = "private", path = "/dev/x", vpce = "vpce-1" }).allowed)
+        assert.equal("no_allow_resource",
+                     decide({ api = "private", path = "/dev/x", vpce = "vpce-2" }).reason)
+    end)
+
+    it("takes the stage from the request or from the path", function()
+        for _, request in ipairs({
+            { api = "open", stage = "dev", path = "/x" },
+            { api = "open", path = "/dev/x" },
+            { api = "open", raw_path = "/dev/x?q=1" },
+            { api = "open", raw_path = "/dev/%78", path = "/dev/x" },
+        }) do
+            local decision = decide(request)
+            assert.is_true(decision.allowed)
+            assert.equal(API:format("open", "dev/GET/x"), decision.trace.request.resource)
+        end
+    end)
+
+    it("is refused when it speaks of what is not there", function()
+        refused("there is no API `nope`", { api = "nope", path = "/dev/x" }, 403)
+        refused("the API has no stage `prod`", { api = "open", path = "/prod/x" }, 403)
+        refused("the API has no stage `prod`", { api = "open", stage = "prod", path = "/x" }, 403)
+        refused("there is no endpoint `vpce-9`", { api = "open", path = "/dev/x",
+                                                   vpce = "vpce-9" }, 403)
+        refused("the endpoint `vpce-s3` is one of the service `s3`",
+                { api = "private", path = "/dev/x", vpce = "vpce-s3" }, 403)
+        refused("no principal `bob` in the estate", { api = "iam", path = "/dev/x",
+                                                      principal = "bob" }, 403)
+        refused("the principal `reader` is a role", { api = "iam", path = "/dev/x",
+                                                      principal = "reader" }, 403)
+        refused("the request names no API", { path = "/dev/x" }, 400)
+    end)
+
+    it("is refused when it is malformed", function()
+        local many = {}
+        for i = 1, 10000 do
+            many["x-" .. i] = "v"
+        end
+        refused("more than 100 headers", { api = "open", path = "/dev/x", headers = many }, 400)
+        local values = {}
+        for i = 1, 101 do
+            values[i] = "v"
+        end
+        refused("more than 100 headers", { api = "open", path = "/dev/x",
+                                           headers = { a = values } }, 400)
+        refused("the header `", { api = "open", path = "/dev/x",
+                                  headers = { Host = "a", host = "b" } }, 400)
+        refused("no text", { api = "open", path = "/dev/x", headers = { a = { 1 } } }, 400)
+        refused("`peer` is not an address", { api = "open", path = "/dev/x", peer = "1.2.3" }, 400)
+        refused("`client_ip` is not an address", { api = "open", path = "/dev/x",
+                                                   client_ip = "10.0.0.1:80" }, 400)
+        for _, path in ipairs({ "/dev/a/../b", "/dev//x", "/dev/x;y", "/dev/x\\y", "/dev/x\0",
+                                "/dev/\255", "/dev/%2e", "dev" }) do
+            assert.equal("error", decide({ api = "open", path = path }).reason, path)
+        end
+        for _, path in ipairs({ "/dev/a%2Fb", "/dev/%2e%2e/b", "/dev/%252e", "/dev/%zz",
+                                "/dev/x#y" }) do
+            assert.equal("error", decide({ api = "open", raw_path = path }).reason, path)
+        end
+        refused("another path", { api = "open", raw_path = "/dev/x", path = "/dev/y" }, 400)
+        refused("unknown member `methd`", { api = "open", path = "/dev/x", methd = "GET" })
+        refused("`path` is a number", { api = "open", path = 1 })
+        refused("the request is a nil", nil)
+        refused("the request is a string", "x")
+        refused("the key is given twice", { api = "keyed", path = "/dev/x",
+                                            context = { ["acme:Ring"] = "a",
+                                                        ["ACME:ring"] = "b" } }, 400)
+    end)
+
+    it("lets an ambiguity in that the API names", function()
+        local ring = { ["acme:Ring"] = "inner" }
+        assert.is_true(decide({ api = "keyed", path = "/dev//x", context = ring }).allowed)
+        refused("a segment", { api = "keyed", path = "/dev/../x", context = ring }, 400)
+    end)
+
+    it("finds the API by a custom domain name", function()
+        local function resource(host, path)
+            local decision = decide({ host = host, path = path })
+            assert.is_true(decision.allowed, tostring(decision.error))
+            return decision.trace.request.resource
+        end
+        assert.equal(API:format("mapped", "dev/GET/x"), resource("API.example.com:443", "/v1/x"))
+        assert.equal(API:format("mapped", "dev/GET/"), resource("api.example.com.", "/v1"))
+        assert.equal(API:format("mapped2", "dev/GET/v10/x"), resource("api.example.com", "/v10/x"))
+        for _, raw in ipairs({ "/v1?x=1", "/%761/x", "http://api.example.com/v1/x" }) do
+            local decision = decide({ host = "api.example.com", raw_path = raw })
+            assert.matches(":mapped/dev/GET/", decision.trace.request.resource, 1, true)
+        end
+        refused("", { host = "api.example.com", path = "/v1//x" }, 400)
+        refused("no API has the domain name `other.example.com`",
+                { host = "other.example.com", path = "/x" }, 403)
+        refused("", { host = "a b", path = "/x" }, 400)
+    end)
+
+    it("passes the gate of a private domain name", function()
+        local request = { host = "private.example.com", path = "/x", vpce = "vpce-1" }
+        local decision = decide(request)
+        assert.is_true(decision.allowed, decision:summary())
+        assert.equal("Allowed", decision.gates.domain)
+        request.vpce = "vpce-2"
+        assert.equal("no_allow_domain", decide(request).reason)
+    end)
+
+    it("knows the routes of a WebSocket", function()
+        local decision = decide({ api = "socket", stage = "dev", path = "/", route = "send" })
+        assert.equal(API:format("socket", "dev/send"), decision.trace.request.resource)
+        refused("the API has no route `x`", { api = "socket", stage = "dev", path = "/",
+                                              route = "x" }, 403)
+    end)
+end)
+
+
+describe("the caller", function()
+    it("is what the request says: an id, an ARN, a session of a role, everybody", function()
+        local function reason(principal)
+            return decide({ api = "iam", path = "/dev/x", principal = principal }).reason
+        end
+        assert.equal("allow", reason("alice"))
+        assert.equal("allow", reason("arn:aws:iam::111122223333:user/team/alice"))
+        assert.equal("allow", reason("arn:aws:sts::111122223333:assumed-role/Reader/s"))
+        assert.equal("no_allow_identity", reason("arn:aws:sts::111122223333:assumed-role/Other/s"))
+        assert.equal("no_allow_identity", reason("arn:aws:iam::111122223333:user/alice"))
+        assert.equal("authentication", reason("*"))
+        assert.equal("no_allow_resource", reason("events"))
+        assert.equal("no_allow_resource", reason("sns.amazonaws.com"))
+    end)
+
+    it("is bound by the SCPs of its account", function()
+        assert.equal("no_allow_scp", decide({ api = "iam", path = "/dev/x",
+            principal = "arn:aws:iam::444455556666:user/x" }).reason)
+    end)
+
+    it("has the keys the estate knows of it", function()
+        local files = { ["tagged.json"] = policy(statement("Allow", ',"Resource":"*","Condition":{'
+            .. '"StringEquals":{"aws:PrincipalTag/team":"blue","aws:userid":"AIDA",'
+            .. '"aws:PrincipalOrgID":"o-1","aws:username":"alice"},'
+            .. '"ForAnyValue:StringEquals":{"aws:PrincipalOrgPaths":"o-1/r-1/"}}', false)) }
+        local decision = decide({ api = "iam", path = "/dev/x", principal = "alice" },
+                                opened("", files))
+        assert.is_true(decision.allowed, tostring(decision:explain()))
+    end)
+
+    it("is found by the identity packs, in order", function()
+        local estate = opened([[
+            identity "header" { header = "x-arn" }
+            identity "anonymous"
+        ]])
+        local request = { api = "iam", path = "/dev/x", peer = "192.0.2.1",
+                          headers = { ["X-Arn"] = "arn:aws:iam::111122223333:user/team/alice" } }
+        assert.is_true(decide(request, estate).allowed)
+        request.peer = "198.51.100.1"
+        assert.equal("authentication", decide(request, estate).reason)
+        request.peer = "192.0.2.1"
+        request.headers["X-Arn"] = { "a", "b" }
+        local decision = decide(request, estate)
+        assert.same({ "authentication", 403 }, { decision.reason, decision.status })
+    end)
+
+    it("stays unknown where no pack finds credentials, and the flow says what that is worth",
+        function()
+            local estate = opened('identity "header" { header = "x-arn" }')
+            assert.is_true(decide({ api = "open", path = "/dev/x" }, estate).allowed)
+            local decision = decide({ api = "iam", path = "/dev/x" }, estate)
+            assert.same({ "authentication", 403 }, { decision.reason, decision.status })
+        end)
+
+    it("is never found by a pack that fails", function()
+        local estate = opened('identity "bad.lua"', { ["bad.lua"] = 'return { kind = "identities", '
+            .. 'name = "bad", api = 1, check = function() return true end, '
+            .. 'identify = function() error("no database") end }' })
+        refused("no database", { api = "open", path = "/dev/x" }, 500, estate)
+    end)
+end)
+
+
+describe("authorizers and tokens", function()
+    it("call the API's function, and keep what it answers", function()
+        local function reason(token)
+            local decision = decide({ api = "lambda", path = "/dev/x",
+                                      headers = { ["x-token"] = token } })
+            return decision.reason, decision.status
+        end
+        assert.equal("allow", reason("Allow"))
+        assert.equal("explicit_deny", reason("Deny"))
+        assert.same({ "authentication", 401 }, { reason(nil) })
+        assert.same({ "error", 500 }, { reason("boom") })
+        assert.same({ "error", 500 }, { reason("nonsense") })
+    end)
+
+    it("let the answer ask for any key", function()
+        local given = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*",'
+            .. '"Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"198.51.100.0/24"}}}]}'
+        local function reason(peer)
+            return decide({ api = "lambda", path = "/dev/x", authorizer = given, peer = peer }).reason
+        end
+        assert.equal("allow", reason("198.51.100.7"))
+        assert.equal("no_allow_identity", reason("203.0.113.7"))
+    end)
+
+    it("call it once for the same identity", function()
+        local calls = 0
+        local estate = opened()
+        local original = estate.apis.lambda.authorizer
+        estate.apis.lambda.authorizer = function(request)
+            calls = calls + 1
+            return original(request)
+        end
+        for _, token in ipairs({ "Allow", "Allow", "Deny", "Allow" }) do
+            decide({ api = "lambda", path = "/dev/x", headers = { ["x-token"] = token } }, estate)
+        end
+        assert.equal(2, calls)
+    end)
+
+    it("take an answer that the request brings", function()
+        local given = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*",'
+            .. '"Resource":"*"}]}'
+        assert.equal("explicit_deny", decide({ api = "lambda", path = "/dev/x",
+                                               authorizer = given }).reason)
+        assert.equal("allow", decide({ api = "cognito", path = "/dev/x", token = "valid" }).reason)
+        local decision = decide({ api = "cognito", path = "/dev/x", token = "invalid" })
+        assert.same({ "authentication", 401 }, { decision.reason, decision.status })
+    end)
+end)
+
+
+describe("condition keys", function()
+    local PACK = 'return { kind = "keys", name = "acme", api = 1, %s '
+        .. 'check = function() return true end, keys = { %s } }'
+
+    it("come from the packs, unless the request brings them", function()
+        local estate = opened('rules "acme.lua"', { ["acme.lua"] = PACK:format("",
+            '["acme:Ring"] = function(context) return context.http.headers["x-ring"] '
+            .. 'and "inner" or nil end') })
+        local request = { api = "keyed", path = "/dev/x" }
+        assert.is_false(decide(request, estate).allowed)
+        request.headers = { ["X-Ring"] = "1" }
+        assert.is_true(decide(request, estate).allowed)
+        request.context = { ["ACME:RING"] = "outer" }
+        assert.is_false(decide(request, estate).allowed)
+    end)
+
+    it("deny when their provider fails, and say which", function()
+        for _, body in ipairs({ 'return nil, "no database"', 'error("no database")',
+                                "return function() end" }) do
+            local estate = opened('rules "acme.lua"', { ["acme.lua"] = PACK:format("",
+                '["acme:Ring"] = function() ' .. body .. " end") })
+            refused("the key `acme:ring` of the keys pack `acme` failed",
+                    { api = "keyed", path = "/dev/x" }, 500, estate)
+        end
+    end)
+
+    it("are asked for a gate, since not every gate has every key", function()
+        local files = { ["keyed.json"] = policy(when("StringEquals", "aws:ResourceAccount",
+                                                     "111122223333")),
+                        ["endpoint.json"] = policy(when("StringEquals", "aws:ResourceAccount",
+                                                        "111122223333")) }
+        local request = { api = "keyed", path = "/dev/x" }
+        assert.equal("no_allow_resource", decide(request, opened("", files)).reason)
+        files["vpce.json"] = FILES["open.json"]
+        local estate = opened('endpoint "vpce-e" { service = "execute-api", vpc = "vpc-1", '
+            .. 'policy = "endpoint.json" }', files)
+        assert.is_true(decide({ api = "private", path = "/dev/x", vpce = "vpce-e" },
+                              estate).allowed)
+    end)
+
+    local LAZY = PACK:format("lazy = true,", [[
+        ["acme:Ring"] = function(context)
+            return context.http.headers["x-ring"] and context.http.headers["x-ring"][1] end,
+        ["acme:Slow"] = function(context)
+            if context.http.headers["x-ring"] and context.http.headers["x-ring"][1] == "inner" then
+                error("nobody needs it")
+            elseif context.http.headers["x-fail"] then return nil, "too slow" end
+            return "yes" end]])
+
+    it("of lazy packs are looked up only when the decision depends on them", function()
+        local estate = opened('rules "acme.lua"', { ["acme.lua"] = LAZY })
+        local function ask(headers)
+            return decide({ api = "keyed", path = "/dev/x", headers = headers }, estate)
+        end
+        assert.is_true(ask({ ["x-ring"] = "inner" }).allowed)
+        local decision = ask({})
+        assert.is_true(decision.allowed)
+        assert.equal("string", type(tostring(decision:explain())))
+        refused("too slow", { api = "keyed", path = "/dev/x", headers = { ["x-fail"] = "1" } }, 500,
+                estate)
+    end)
+end)
+
+
+describe("a call to another service", function()
+    it("is decided by the flow of that service", function()
+        local estate = opened('principal "bob" { arn = "arn:aws:iam::111122223333:user/bob", '
+            .. 'policies = "s3.json" }')
+        local request = { action = "s3:GetObject", resource = "arn:aws:s3:::b/x",
+                          principal = "bob", vpce = "vpce-s3" }
+        local decision = decide(request, estate)
+        assert.is_true(decision.allowed, decision:summary())
+        request.action = "S3:getobject"
+        assert.is_true(decide(request, estate).allowed)
+        request.action = "s3:PutObject"
+        assert.equal("no_allow_endpoint", decide(request, estate).reason)
+        request.vpce = nil
+        assert.is_true(decide(request, estate).allowed)
+        request.resourceAccount = "444455556666"
+        assert.equal("no_allow_resource", decide(request, estate).reason)
+        request.action, request.resource = "sqs:SendMessage", "arn:aws:sqs:eu-central-1:1:q"
+        assert.is_false(decide(request, estate).allowed)
+    end)
+
+    it("goes through an endpoint of its service only", function()
+        refused("the endpoint `vpce-s3` is one of the service `s3`, not of `dynamodb`",
+                { action = "dynamodb:GetItem", resource = "arn:aws:dynamodb:eu-central-1:1:table/t",
+                  vpce = "vpce-s3" }, 403)
+        refused("`resource` is missing", { action = "s3:GetObject" })
+    end)
+end)
+
+
+describe("the network", function()
+    local function reached(vpce, ip, more)
+        local request = { api = "private", path = "/dev/x", vpce = vpce, client_ip = ip }
+        for name, value in pairs(more or {}) do
+            request[name] = value
+        end
+        local decision = decide(request)
+        return decision.reachability, decision.unreachable
+    end
+
+    it("tells whether the call could have been made", function()
+        assert.equal("reachable", (reached("vpce-1", "10.1.0.4")))
+        local reason, sentence = reached("vpce-1", "10.0.1.9")
+        assert.equal("endpoint_ingress", reason)
+        assert.matches("^would time out, not 403: ", sentence)
+        assert.equal("no_route", (reached("vpce-1", "10.2.0.4")))
+        assert.equal("no_route", (reached("vpce-1", "10.1.0.4", { client = { vpc = "vpc-9" } })))
+    end)
+
+    it("is silent where it does not know", function()
+        assert.is_nil((reached("vpce-2", "10.0.1.9")))
+        assert.is_nil((reached("vpce-1", nil)))
+        assert.is_nil((reached(nil, "10.0.1.9")))
+    end)
+
+    it("knows the subnet's way to a gateway endpoint", function()
+        local request = { action = "s3:GetObject", resource = "arn:aws:s3:::b/x",
+                          vpce = "vpce-s3", client_ip = "10.0.1.9" }
+        assert.equal("reachable", decide(request).reachability)
+        request.client_ip = "10.0.2.9"
+        assert.equal("route", decide(request).reachability)
+    end)
+end)
+
+
+describe("an engine", function()
+    it("answers with a decision whatever a member holds", function()
+        local base = { api = "private", stage = "dev", method = "GET", path = "/x",
+                       vpce = "vpce-1", client_ip = "10.0.1.9" }
+        local odd = { false, true, 0, -1, 0 / 0, math.huge, "", " ", "\0", "\255", "*", "arn:", "%",
+                      ("a"):rep(100000), {}, { {} }, { "" }, { [false] = 1 }, { [1] = 0 / 0 },
+                      setmetatable({}, { __index = error }), function() end,
+                      coroutine.create(print), io.stdout }
+        for name in pairs(engine.MEMBERS) do
+            for _, value in ipairs(odd) do
+                local request = { [name] = value }
+                for _, start in ipairs({ base, {} }) do
+                    for other, usual in pairs(start) do
+                        request[other] = request[other] == nil and usual or request[other]
+                    end
+                    local decision = decide(request)
+                    assert.equal("boolean", type(decision.allowed))
+                    assert.equal("string", type(decision:summary()))
+                    -- Nothing but the base request, its harmless variations, and what somebody may
+                    -- say of the caller's address or time, is let in.
+                    if decision.reason == "error" then
+                        assert.is_false(decision.allowed)
+                        assert.equal("string", type(decision.error), name)
+                    end
+                end
+            end
+        end
+    end)
+
+    it("does not carry anything from one request to the next", function()
+        local requests = {
+            { api = "private", path = "/dev/x", vpce = "vpce-1" },
+            { api = "private", path = "/dev/x", vpce = "vpce-2" },
+            { api = "iam", path = "/dev/x", principal = "alice" },
+            { api = "iam", path = "/dev/x", principal = "arn:aws:iam::111122223333:user/x" },
+            { api = "nope" },
+        }
+        local alone = {}
+        for i, request in ipairs(requests) do
+            alone[i] = decide(request, opened()):summary()
+        end
+        for round = 1, 60 do
+            local i = (round * 7) % #requests + 1
+            assert.equal(alone[i], decide(requests[i]):summary())
+        end
+    end)
+
+    it("starts its store of flows anew when it is full", function()
+        local estate = opened()
+        estate.flow_count = 1e9
+        assert.is_true(decide({ api = "open", path = "/dev/x" }, estate).allowed)
+        assert.equal(1, estate.flow_count)
+    end)
+end)

@@ -1,0 +1,352 @@
+local estates = require("postern.estate")
+local plain = require("postern.host.plain")
+
+
+local HEAD = 'account "111122223333" region "eu-central-1"\nvpc "vpc-1" { cidr = "10.0.0.0/16" }\n'
+
+local ALLOW = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",'
+    .. '"Action":"execute-api:Invoke","Resource":"execute-api:/*"}]}'
+local IDENTITY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*",'
+    .. '"Resource":"*"}]}'
+local FULL = '{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
+
+local FILES = {
+    ["gw/allow.json"] = ALLOW,
+    ["gw/identity.json"] = IDENTITY,
+    ["gw/full.json"] = FULL,
+    ["gw/broken.json"] = '{\n  "Statement": [{ "Effect": "Permit" }]\n}',
+    ["gw/notjson.json"] = "{",
+    ["gw/large.json"] = ALLOW .. (" "):rep(8192 - #ALLOW + 1),
+    ["gw/full size.json"] = ALLOW .. (" "):rep(8192 - #ALLOW),
+    ["gw/deny.json"] = IDENTITY:gsub("Allow", "Deny"),
+}
+
+
+-- Opens an estate of files in memory; packs come from the disk. `reads` counts what is read.
+local function open(text, more, reads)
+    local files = { ["gw/estate.lua"] = text }
+    for name, content in pairs(FILES) do
+        files[name] = content
+    end
+    for name, content in pairs(more or {}) do
+        files[name] = content
+    end
+    return estates.open("gw/estate.lua", {
+        now = function() return 1700000000 end,
+        read = function(path)
+            if reads then
+                reads[path] = (reads[path] or 0) + 1
+            end
+            if path:find("^gw/") then
+                return files[path] or nil, "no such file or directory: check the path"
+            end
+            return plain.read(path)
+        end,
+    })
+end
+
+
+local function opened(text, more, reads)
+    local estate, err = open(text, more, reads)
+    assert.equal("", tostring(err or ""))
+    return estate
+end
+
+
+local function problems(text, more)
+    local estate, err = open(text, more)
+    assert.is_nil(estate)
+    return tostring(err)
+end
+
+
+local function api(members)
+    return 'api "a1" { endpoint_type = "PRIVATE", authorization = "NONE", stages = { "dev" }, '
+        .. (members or 'policy = "allow.json"') .. " }\n"
+end
+
+
+describe("an estate", function()
+    it("opens and decides", function()
+        local estate = opened(HEAD .. api()
+            .. 'endpoint "vpce-1" { service = "execute-api", vpc = "vpc-1" }')
+        local decision = estate:authorize({ api = "a1", stage = "dev", path = "/x",
+                                            vpce = "vpce-1" })
+        assert.equal("Allowed", decision.decision)
+        assert.equal(estate.revision, decision.revision)
+        assert.matches("^" .. ("%x"):rep(64) .. "$", estate.revision)
+    end)
+
+    it("has a revision that changes with every file it is made of", function()
+        local text = HEAD .. api() .. 'include "more.lua"\nrules "own.lua"'
+        local more = {
+            ["gw/more.lua"] = "-- one",
+            ["gw/own.lua"] = 'return { kind = "keys", name = "own", api = 1, keys = {}, '
+                .. "check = function() return true end }",
+        }
+        local first = opened(text, more).revision
+        assert.equal(first, opened(text, more).revision)
+        local seen = { [first] = true }
+        for _, name in ipairs({ "gw/more.lua", "gw/own.lua" }) do
+            local changed = { ["gw/more.lua"] = more["gw/more.lua"],
+                              ["gw/own.lua"] = more["gw/own.lua"] }
+            changed[name] = changed[name] .. " "
+            seen[opened(text, changed).revision] = true
+        end
+        seen[opened(text .. " ", more).revision] = true
+        more["gw/allow.json"] = ALLOW .. "\n"
+        seen[opened(text, more).revision] = true
+        local count = 0
+        for _ in pairs(seen) do
+            count = count + 1
+        end
+        assert.equal(5, count)
+    end)
+
+    it("reports the problems of everything together, and opens nothing", function()
+        local found = problems(table.concat({
+            'account "111122223333"',
+            'region "eu-central-1"',
+            'vpcc "vpc-1" { cidr = "10.0.0.0/16" }',
+            'vpc "vpc-1" { cidr = "10.0.0.0/33" }',
+            'api "a1" { endpoint_type = "PRIVATE", authorization = "NONE", stages = { "d/v" },',
+            '    policy = "missing.json", vpc_endpoints = { "vpce-9", "vpce-s3" } }',
+            'api "a1" { endpoint_type = "PRIVAT", authorization = "NONE", stages = {} }',
+            'api "a2" { endpoint_type = "REGIONAL", authorization = "NONE",',
+            '    stages = { "dev" }, policy = "broken.json", vpc_endpoints = { "vpce-s3" } }',
+            'api "a3" { endpoint_type = "EDGE", authorization = "IAM", stages = { "dev" },',
+            '    policy = "large.json", authorizer = function() end }',
+            'endpoint "vpce-s3" { service = "s3", vpc = "vpc-2", type = "Gateway" }',
+            'endpoint "vpce-2" { service = "execute-api", vpc = "vpc-1",',
+            '    policy = { "full.json", "full.json" } }',
+            'endpoint "v3" { service = "transfer.server", vpc = "vpc-1", policy = "full.json" }',
+            'endpoint "v4" { service = "execute-api", vpc = "vpc-1", policy = "identity.json" }',
+            'endpoint "vpce-5" { service = "sqs", type = "Gateway", vpc = "vpc-1" }',
+            'include "estate.lua"',
+            'rules "nothing.lua"',
+            'rules "keys/nothing"',
+            'rules "nothing"',
+            'identity "nobody"',
+            'identity "anonymous" { x = 1 }',
+            'trusted_proxies { "10.0.0.0/8", "0.0.0.0/0", "x" }',
+            'principal "p" { arn = "alice", groups = { "none" }, policies = "full.json" }',
+            'group "g" { policies = { "notjson.json" } }',
+            'security_group "sg-1" { vpc = "vpc-1", inbound = {',
+            '    { protocol = "tcp", port = 443, cidr = "::/0", security_group = "sg-9" } } }',
+            'prefix_list "pl-1" { cidr = { "x" } }',
+            'subnet "sn-1" { vpc = "vpc-8", cidr = "10.0.1.0/24" }',
+        }, "\n"))
+        for _, expected in ipairs({
+            "gw/estate.lua:3: unknown word `vpcc`: did you mean `vpc`?",
+            "gw/estate.lua:4: vpc `vpc-1`: `cidr`: ",
+            "gw/estate.lua:5: api `a1`: stage `d/v`: ",
+            "gw/estate.lua:5: api `a1`: `policy`: policy `gw/missing.json`: no such file",
+            "gw/estate.lua:5: api `a1`: `vpc_endpoints`: there is no endpoint `vpce-9`",
+            "gw/estate.lua:5: api `a1`: `vpc_endpoints`: endpoint `vpce-s3` is one of the service "
+                .. "`s3`",
+            "gw/estate.lua:7: api `a1`: `endpoint_type` is `PRIVAT`: did you mean `PRIVATE`?",
+            "gw/estate.lua:7: api `a1` is given again: it stands at gw/estate.lua:5 already",
+            "gw/estate.lua:7: api `a1`: `stages` is empty",
+            "gw/estate.lua:8: api `a2`: `vpc_endpoints` belongs to a PRIVATE API",
+            "gw/broken.json:2:",
+            "gw/estate.lua:10: api `a3`: policy `gw/large.json` has 8193 characters, the limit is "
+                .. "8192",
+            "gw/estate.lua:10: api `a3`: `authorizer` belongs to an API whose authorization is "
+                .. "LAMBDA",
+            "gw/estate.lua:12: endpoint `vpce-s3`: `vpc`: there is no vpc `vpc-2`",
+            "gw/estate.lua:13: endpoint `vpce-2`: InvalidPolicyDocument.TooManyPolicies: ",
+            "gw/estate.lua:15: endpoint `v3`: InvalidPolicyDocument.NotSupported: ",
+            "gw/identity.json:1:38: InvalidPolicyDocument.MissingPrincipal: ",
+            "gw/estate.lua:17: endpoint `vpce-5`: there are no gateway endpoints for `sqs`",
+            "gw/estate.lua:18: include `estate.lua`: the file is being read already",
+            "gw/estate.lua:19: rules `nothing.lua`: gw/nothing.lua: no such file",
+            "gw/estate.lua:20: rules `keys/nothing`: no keys pack `nothing`",
+            "gw/estate.lua:21: rules `nothing`: give the path of a pack",
+            "gw/estate.lua:22: identity `nobody`: no identities pack `nobody`",
+            "gw/estate.lua:23: identity `anonymous`: ",
+            "gw/estate.lua:24: trusted_proxies: `0.0.0.0/0` is everybody: name the proxies",
+            "gw/estate.lua:24: trusted_proxies: ",
+            "gw/estate.lua:25: principal `p`: `arn`: `alice` is not the ARN of a caller",
+            "gw/estate.lua:25: principal `p`: `groups`: there is no group `none`",
+            "gw/full.json:1:",
+            "gw/notjson.json:1:2: ",
+            "gw/estate.lua:27: security_group `sg-1`: `inbound`: there is no security_group `sg-9`",
+            "gw/estate.lua:27: security_group `sg-1`: inbound rule 1: give one of `cidr`",
+            "gw/estate.lua:29: prefix_list `pl-1`: ",
+            "gw/estate.lua:30: subnet `sn-1`: `vpc`: there is no vpc `vpc-8`",
+        }) do
+            assert.is_truthy(("\n" .. found):find("\n" .. expected, 1, true),
+                             "lacks: " .. expected .. "\nhas:\n" .. found)
+        end
+    end)
+
+    it("wants account and region for all or for each", function()
+        assert.equal("gw/estate.lua:1: api `a1`: `account` is missing: add it, or the word "
+            .. "`account` for all\ngw/estate.lua:1: api `a1`: `region` is missing: add it, or the "
+            .. "word `region` for all", problems(api()))
+        local estate = opened('partition "aws-cn"\n'
+            .. api('account = "444455556666", region = "cn-north-1", policy = "allow.json"'))
+        assert.equal("arn:aws-cn:execute-api:cn-north-1:444455556666:a1", estate.apis.a1.arn)
+    end)
+
+    it("takes a policy up to its limit, which can be raised", function()
+        opened(HEAD .. api('policy = "full size.json"'))
+        opened(HEAD .. api('policy = "large.json", policy_limit = 10000'))
+        assert.matches("has 8193 characters", problems(HEAD .. api('policy = "large.json"')))
+    end)
+
+    it("reads a file once and compiles it once for each API", function()
+        local reads = {}
+        local user = 'principal "%s" { arn = "arn:aws:iam::111122223333:user/%s", '
+            .. 'policies = "identity.json", boundary = "identity.json" }\n'
+        local estate = opened(HEAD .. api() .. api():gsub('"a1"', '"a2"') .. user:format("u", "u")
+            .. user:format("v", "v"), nil, reads)
+        assert.equal(1, reads["gw/allow.json"])
+        assert.equal(1, reads["gw/identity.json"])
+        assert.not_equal(estate.apis.a1.policy, estate.apis.a2.policy)
+        assert.equal(estate.principals.u.identity, estate.principals.v.identity)
+        assert.not_equal(estate.principals.u.identity, estate.principals.u.boundary)
+    end)
+
+    it("binds the short form of an API's policy to that API", function()
+        local estate = opened(HEAD .. api() .. api():gsub('"a1"', '"a2"'))
+        local set = estate.apis.a1.policy
+        local request = assert(require("postern.request").new(set))
+        for id, outcome in pairs({ a1 = "Allowed", a2 = "ImplicitlyDenied" }) do
+            assert(request:fill({ action = "execute-api:Invoke", resource =
+                "arn:aws:execute-api:eu-central-1:111122223333:" .. id .. "/dev/GET/x" }))
+            assert.equal(outcome, require("postern.request").outcomes[request:evaluate()])
+        end
+    end)
+
+    it("gives an endpoint without policy the default one", function()
+        local estate = opened(HEAD .. 'endpoint "e" { service = "s3", type = "Gateway", '
+            .. 'vpc = "vpc-1", route_tables = "rtb-1" }')
+        assert.equal("gateway_endpoint", estate.endpoints.e.policy.type)
+        assert.equal("s3", estate.endpoints.e.prefix)
+    end)
+
+    it("keeps the warnings of endpoint policies", function()
+        local estate = opened(HEAD .. 'endpoint "e" { service = "execute-api", vpc = "vpc-1", '
+            .. 'policy = "warned.json" }', { ["gw/warned.json"] =
+            '{"Statement":[{"Effect":"Allow","Principal":"*","Action":"ec2:*","Resource":"*"}]}' })
+        assert.matches("^gw/warned.json:1:%d+: ENDPOINT_FOREIGN_ACTION: ",
+                       tostring(estate.warnings))
+    end)
+
+    it("puts the policies of groups with those of their members", function()
+        local estate = opened(HEAD .. 'group "g" { policies = "deny.json" }\n'
+            .. 'principal "u" { arn = "arn:aws:iam::111122223333:user/u", groups = "g", '
+            .. 'policies = "identity.json" }')
+        assert.equal(2, estate.principals.u.identity:policy_count())
+    end)
+
+    it("reads the organization as levels, root first", function()
+        local estate = opened(HEAD .. [[
+            organization "o-1" { root = "r-1", management = "000000000000", scp = "identity.json",
+                accounts = { "999999999999" },
+                units = { { id = "ou-1", scp = { "identity.json", "deny.json" }, units = {
+                    { id = "ou-2", accounts = {
+                        { id = "111122223333", scp = "deny.json", rcp = "rcp.json" } } } } } } } ]],
+            { ["gw/rcp.json"] = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny",'
+                .. '"Principal":"*","Action":"s3:*","Resource":"*"}]}' })
+        local account = estate.accounts["111122223333"]
+        assert.equal("o-1/r-1/ou-1/ou-2/", account.path)
+        assert.equal("o-1", account.org_id)
+        assert.equal(3, #account.scp)
+        assert.same({ 1, 2, 1 }, { account.scp[1]:policy_count(), account.scp[2]:policy_count(),
+                                   account.scp[3]:policy_count() })
+        assert.equal(1, #account.rcp)
+        assert.equal(1, #estate.accounts["999999999999"].scp)
+        assert.equal("o-1/r-1/", estate.accounts["999999999999"].path)
+        assert.same({}, estate.accounts["000000000000"].scp)
+    end)
+
+    it("refuses an organization that cannot be", function()
+        local found = problems(HEAD .. [[
+            organization "o-1" { root = "r-1", scp = {}, accounts = { "111122223333", "1" },
+                units = { { id = "ou-1", accounts = { "111122223333" } }, { scp = "none.json" } } }
+            organization "o-2" { root = "r-2" } ]])
+        for _, expected in ipairs({
+            "`scp`: the list is empty: AWS keeps at least one attached",
+            "account `111122223333` stands in two places",
+            "`accounts` 2: `id` is `1`: give an account id of 12 digits",
+            "`units` 2: `id` is missing: add it",
+            "policy `gw/none.json`: no such file",
+            "organization is given again",
+        }) do
+            assert.is_truthy(found:find(expected, 1, true), expected .. "\n" .. found)
+        end
+    end)
+
+    it("opens or tells problems, however its file is cut off", function()
+        local text = assert(plain.read("examples/private-api/estate.lua"))
+        local opens = 0
+        for last = 0, #text, 5 do
+            local estate, err = estates.open("examples/private-api/estate.lua", {
+                now = plain.now,
+                read = function(path)
+                    if path == "examples/private-api/estate.lua" then
+                        return text:sub(1, last)
+                    end
+                    return plain.read(path)
+                end,
+            })
+            opens = opens + (estate and 1 or 0)
+            assert.is_true(estate ~= nil or #err > 0)
+            for _, problem in ipairs(err or {}) do
+                assert.equal("string", type(problem.message))
+                assert.is_nil(problem.message:find("lua/postern/[%w_]+%.lua:%d"), problem.message)
+            end
+        end
+        assert.is_true(opens > 5)
+    end)
+
+    it("names a file that is no Lua, or not there", function()
+        assert.matches("^gw/estate.lua:2: ", problems("\napi {{"))
+        local none, err = estates.open("nowhere.lua", { read = plain.read, now = plain.now })
+        assert.is_nil(none)
+        assert.matches("^nowhere.lua: cannot be read: ", tostring(err))
+    end)
+
+    it("refuses packs that break, or that nobody would ask", function()
+        local pack = 'return { kind = "%s", name = "own", api = 1, %s, check = %s }'
+        local fine = "function() return true end"
+        for expected, text in pairs({
+            ["rules `own.lua`: gw/own.lua:1: boom"] = pack:format("keys", "keys = {}",
+                'function() error("boom") end'),
+            ["rules `own.lua`: too old"] = pack:format("keys", "keys = {}",
+                'function() return nil, "too old" end'),
+            ["nothing asks for a services pack named `own`"] = pack:format("services",
+                "resolve = function() end", fine),
+            ["nothing asks for a tables pack named `own`"] = pack:format("tables", "data = {}",
+                                                                         fine),
+            ["an identity pack is named by the word `identity`"] = pack:format("identities",
+                "identify = function() end", fine),
+        }) do
+            local found = problems(HEAD .. 'rules "own.lua"', { ["gw/own.lua"] = text })
+            assert.is_truthy(found:find(expected, 1, true), expected .. "\n" .. found)
+        end
+        local twice = 'return { kind = "keys", name = "own", api = 1, keys = { ["aws:SourceIp"] = '
+            .. "function() end }, check = function() return true end }"
+        assert.matches("`aws:SourceIp` is provided twice",
+                       problems(HEAD .. 'rules "own.lua"', { ["gw/own.lua"] = twice }), 1, true)
+    end)
+
+    it("refuses two APIs behind one base path", function()
+        local mapped = 'policy = "allow.json", domains = { ["%s"] = "v1" }'
+        local text = HEAD .. api(mapped:format("a.example.com"))
+            .. api(mapped:format("A.example.com")):gsub('"a1"', '"a2"')
+        assert.matches("`domains`: `a.example.com/v1` leads to the API `a1` already",
+                       problems(text), 1, true)
+    end)
+
+    it("lets a private pack replace the shipped one of its name", function()
+        local pack = 'return { kind = "flows", name = "api_gateway", api = 1, based_on = "iam", '
+            .. 'decide = function() return { decision = "ImplicitlyDenied", reason = "closed", '
+            .. 'because = "it is Sunday" } end }'
+        local estate = opened(HEAD .. api() .. 'rules "sunday.lua"', { ["gw/sunday.lua"] = pack })
+        local decision = estate:authorize({ api = "a1", path = "/dev/x" })
+        assert.equal("closed", decision.reason)
+    end)
+end)
