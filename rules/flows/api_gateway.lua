@@ -199,8 +199,8 @@ local function tells_of_principal(name)
 end
 
 
--- Keys that the policies of the API and of the domain name do not have (API Gateway Developer Guide,
--- "AWS condition keys that can be used in API Gateway resource policies"); those of endpoints do.
+-- Keys that policies of endpoints have, and those of the API and of the domain name do not (API
+-- Gateway Developer Guide, "AWS condition keys that can be used in API Gateway resource policies").
 local ENDPOINT_KEYS = {
     ["aws:resourceaccount"] = true, ["aws:resourceorgid"] = true, ["aws:resourceorgpaths"] = true,
 }

@@ -326,7 +326,8 @@ describe("authorizers and tokens", function()
         local given = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*",'
             .. '"Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"198.51.100.0/24"}}}]}'
         local function reason(peer)
-            return decide({ api = "lambda", path = "/dev/x", authorizer = given, peer = peer }).reason
+            return decide({ api = "lambda", path = "/dev/x", peer = peer,
+                            authorizer = given }).reason
         end
         assert.equal("allow", reason("198.51.100.7"))
         assert.equal("no_allow_identity", reason("203.0.113.7"))
