@@ -39,6 +39,9 @@ _M.MEMBERS = {
     route = "string", action = "string", resource = "string", resourceAccount = "string",
 }
 
+-- The service whose calls are decided by an API's own policies.
+local API_SERVICE = "execute-api"
+
 local NONE = {} -- shared by all requests without headers or keys; nobody writes to it
 
 local ANY_ADDRESS = assert(cidrs.new({ "0.0.0.0/0", "::/0" }))
@@ -166,7 +169,7 @@ end
 local function context_of(estate, request, api)
     return {
         api = api,
-        endpoint = endpoint_of(estate, request, api and "execute-api"
+        endpoint = endpoint_of(estate, request, api and API_SERVICE
             or service_of(request.action)),
         stage = request.stage,
         peer = check_address("peer", request.peer),
@@ -634,7 +637,7 @@ local function decide_api(estate, request)
     local domain = call.domain and call.domain.arn and domain_of(api, call.domain.name)
     local made = flow_of(estate, {
         api = api, endpoint = context.endpoint, domain = domain, known = known,
-        service = "execute-api", account = caller.account or "", owner = api.account,
+        service = API_SERVICE, account = caller.account or "", owner = api.account,
     })
     return decide_flow(estate, made, {
         principal = caller.arn or "*", action = call.action, resource = call.resource,
@@ -651,6 +654,12 @@ local function decide_action(estate, request)
         if not request[name] then
             refuse(FAULT, "`%s` is missing: give `api`, or `action` and `resource`", name)
         end
+    end
+    -- An API has policies of its own, and an endpoint perhaps; asked this way they would be passed
+    -- by, and a Deny in them with them.
+    if request.api or request.host or service_of(request.action) == API_SERVICE then
+        refuse(BAD, "a call of an API is decided by `api` or `host`, `stage`, `method` and "
+            .. "`path`: give no `action`")
     end
     local context = context_of(estate, request, nil)
     context.http = { headers = headers_of(request), scheme = request.scheme or "https" }

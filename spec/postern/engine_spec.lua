@@ -308,6 +308,28 @@ describe("the caller", function()
 end)
 
 
+describe("an action that is a call of an API", function()
+    it("is refused, since the API's own policies would be passed by", function()
+        local root = "arn:aws:iam::111122223333:root"
+        local resource = API:format("private", "dev/GET/x")
+        for _, request in ipairs({
+            { action = "execute-api:Invoke", resource = resource },
+            { action = "Execute-API:ManageConnections", resource = resource },
+            { api = "private", action = "s3:GetObject", resource = "arn:aws:s3:::b/k" },
+            { host = "api.example.com", action = "s3:GetObject", resource = "arn:aws:s3:::b/k" },
+        }) do
+            request.principal = root
+            local decision = decide(request)
+            assert.is_false(decision.allowed)
+            assert.same({ "error", 400 }, { decision.reason, decision.status })
+            assert.truthy(decision.error:find("give no `action`", 1, true))
+        end
+        assert.is_true(decide({ action = "s3:GetObject", principal = root, resourceAccount =
+            "111122223333", resource = "arn:aws:s3:::b/k" }).allowed)
+    end)
+end)
+
+
 describe("authorizers and tokens", function()
     it("call the API's function, and keep what it answers", function()
         local function reason(token)
