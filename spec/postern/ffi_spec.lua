@@ -26,9 +26,7 @@ local function with_library(source, check)
         check(folder)
     end
     os.execute("rm -r " .. folder)
-    if not built then
-        pending("no C compiler")
-    end
+    assert.is_true(built, "the C compiler that built the core is gone")
 end
 
 
