@@ -35,7 +35,7 @@ extern "C" {
 
 /* ---- Version ------------------------------------------------------------ */
 
-enum { POSTERN_ABI = 2 }; /* changes whenever a declaration below does */
+enum { POSTERN_ABI = 3 }; /* changes whenever a declaration below does */
 
 /* The version of the loaded library: "major.minor.patch", and its ABI. */
 const char *postern_version(void);
@@ -277,7 +277,7 @@ void postern_set_free(postern_set *set);
 
 /* ---- Request ------------------------------------------------------------ */
 
-/* A request is a row of cells made for one set: who asks (principal), what
+/* A request is a row of cells made for a set: who asks (principal), what
  * (action), on what (resource), and one cell per condition key of the set.
  *
  * A cell is absent, present or unresolved. Absent is the start and means the
@@ -301,6 +301,13 @@ enum {
 postern_request *postern_request_new(const postern_set *set, const postern_allocator *allocator,
                                      postern_error *error);
 void postern_request_reset(postern_request *request);
+
+/* Makes the request like new, for this set from now on. One request so serves
+ * many sets, one after the other, and its memory stays in the processor's
+ * caches. It allocates only when the set needs more room than any before it;
+ * when there is none, POSTERN_NO_MEMORY is returned and the request stays with
+ * the set it had, broken until the next bind or reset. */
+int postern_request_bind(postern_request *request, const postern_set *set);
 
 /* `*` for an anonymous caller, an ARN (user, root, assumed-role or
  * federated-user session), a service (`name.amazonaws.com`), or a canonical

@@ -3,12 +3,34 @@
 #include "utf8.h"
 
 static void clear(postern_request *request) {
-    memset(request->cells.items, 0, request->cells.count * sizeof(postern__cell));
+    memset(request->cells.items, 0, request->set->symbols.count * sizeof(postern__cell));
     request->values.count = request->texts.count = 0;
     request->principal.count = request->action.count = request->resource.count = 0;
     request->caller = postern__caller_parse(POSTERN__SPAN("*"), false);
     request->status = POSTERN_OK;
     request->list = -1;
+}
+
+/* The first failure stays: from then on the request is denied. */
+static int broken(postern_request *request, int status) {
+    if (request->status == POSTERN_OK) request->status = status;
+    return status;
+}
+
+/* Makes `vector` at least `count` long; it never gets shorter. */
+static bool extend(postern__vector *vector, size_t count) {
+    return (vector->items != NULL && count <= vector->count) ||
+           postern__vector_push(vector, NULL, count - vector->count) != NULL;
+}
+
+int postern_request_bind(postern_request *request, const postern_set *set) {
+    if (!extend(&request->cells, set->symbols.count) || !extend(&request->scratch, set->room)) {
+        return broken(request, POSTERN_NO_MEMORY);
+    }
+    request->set = set;
+    request->longest = 0; /* the room for it depended on the set before */
+    clear(request);
+    return POSTERN_OK;
 }
 
 postern_request *postern_request_new(const postern_set *set, const postern_allocator *allocator,
@@ -21,7 +43,6 @@ postern_request *postern_request_new(const postern_set *set, const postern_alloc
     }
     memset(request, 0, sizeof *request);
     request->allocator = own;
-    request->set = set;
     postern__vector_init(&request->cells, sizeof(postern__cell), &own);
     postern__vector_init(&request->values, sizeof(postern__value), &own);
     postern__vector_init(&request->texts, 1, &own);
@@ -29,13 +50,11 @@ postern_request *postern_request_new(const postern_set *set, const postern_alloc
     postern__vector_init(&request->action, 1, &own);
     postern__vector_init(&request->resource, 1, &own);
     postern__vector_init(&request->scratch, 1, &own);
-    if (postern__vector_push(&request->cells, NULL, set->symbols.count) == NULL ||
-        postern__vector_push(&request->scratch, NULL, set->room) == NULL) {
+    if (postern_request_bind(request, set) != POSTERN_OK) {
         postern__no_memory(error);
         postern_request_free(request);
         return NULL;
     }
-    clear(request);
     return request;
 }
 
@@ -52,12 +71,6 @@ void postern_request_free(postern_request *request) {
     postern__vector_free(&request->resource);
     postern__vector_free(&request->scratch);
     postern__free(&allocator, request, sizeof *request);
-}
-
-/* The first failure stays: from then on the request is denied. */
-static int broken(postern_request *request, int status) {
-    if (request->status == POSTERN_OK) request->status = status;
-    return status;
 }
 
 static int check_text(postern_span text) {
@@ -137,7 +150,7 @@ static int push_value(postern_request *request, uint32_t key, postern_span text)
 }
 
 static postern__cell *cell_of(postern_request *request, uint32_t key) {
-    if (key >= request->cells.count) {
+    if (key >= request->set->symbols.count) {
         broken(request, POSTERN_MISUSE);
         return NULL;
     }

@@ -16,7 +16,7 @@ enum {
 struct postern_request {
     postern_allocator allocator;
     const postern_set *set;
-    postern__vector cells;  /* one per symbol, always all of them */
+    postern__vector cells;  /* one per symbol of the set, and those left of sets before it */
     postern__vector values; /* of postern__value */
     postern__vector texts;  /* what the values say */
     postern__vector principal;
@@ -24,7 +24,7 @@ struct postern_request {
     postern__vector resource;
     postern__vector scratch; /* its count is the room there is */
     postern__caller caller;
-    size_t longest; /* bytes of the longest value so far */
+    size_t longest; /* bytes of the longest value so far, for this set */
     int32_t status; /* the first failure; a broken request is denied */
     int32_t list;   /* the key whose list may be appended to, or -1 */
 };

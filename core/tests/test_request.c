@@ -424,9 +424,96 @@ static void scratch_has_room_for_the_longest_value(void) {
     postern_set_free(set);
 }
 
+/* A set with other keys, so that cells of one must not be taken for the other's. */
+static postern_set *closed_set(void) {
+    return set_of_type(
+        POSTERN_IDENTITY, POSTERN_ATTACHABLE,
+        "{'Version':'2012-10-17','Statement':{'Effect':'Allow','Action':'*','Resource':"
+        "'arn:aws:s3:::${d}${e}${f}${g}','Condition':{'Null':{'h':true,'i':true}}}}");
+}
+
+static void bind_moves_it_to_another_set(void) {
+    postern_set *open = open_set(), *closed = closed_set();
+    postern_request *request = request_of(open, ALICE, "a:b", METHOD);
+    for (uint32_t key = 0; key < 3; key++) postern_request_put(request, key, "x", 1);
+    CHECK(postern_evaluate(open, request, NULL) == POSTERN_ALLOWED);
+    CHECK(postern_request_bind(request, closed) == POSTERN_OK);
+    check_broken(closed, request, POSTERN_MISUSE, "nothing is filled in yet");
+    postern_request_action(request, "a:b", 3);
+    postern_request_resource(request, "arn:aws:s3:::defg", 17);
+    CHECK(postern_evaluate(closed, request, NULL) == POSTERN_IMPLICITLY_DENIED);
+    for (uint32_t key = 0; key < 4; key++) postern_request_put(request, key, &"defg"[key], 1);
+    CHECK(postern_evaluate(closed, request, NULL) == POSTERN_ALLOWED);
+    check_broken(open, request, POSTERN_MISUSE, "it is the other set's now");
+    CHECK(postern_request_put(request, 5, "x", 1) == POSTERN_OK);
+    CHECK(postern_evaluate(closed, request, NULL) == POSTERN_IMPLICITLY_DENIED);
+    /* Back again: the cells of the larger set are none of the smaller one's. */
+    CHECK(postern_request_bind(request, open) == POSTERN_OK);
+    CHECK(postern_request_put(request, 3, "x", 1) == POSTERN_MISUSE);
+    CHECK(postern_request_bind(request, open) == POSTERN_OK);
+    postern_request_action(request, "a:b", 3);
+    postern_request_resource(request, "r", 1);
+    CHECK(postern_evaluate(open, request, NULL) == POSTERN_ALLOWED);
+    postern_request_free(request);
+    postern_set_free(open);
+    postern_set_free(closed);
+}
+
+/* A long value before the bind must not be taken for room made after it. */
+static void bind_makes_room_anew(void) {
+    postern_set *open = open_set(), *closed = closed_set();
+    char text[3000];
+    memset(text, 'v', sizeof text);
+    postern_request *request = request_of(open, ALICE, "a:b", METHOD);
+    postern_request_put(request, C, text, sizeof text);
+    CHECK(postern_evaluate(open, request, NULL) == POSTERN_ALLOWED);
+    CHECK(postern_request_bind(request, closed) == POSTERN_OK);
+    postern_request_action(request, "a:b", 3);
+    postern_request_resource(request, "arn:aws:s3:::v", 14);
+    for (uint32_t key = 0; key < 4; key++) postern_request_put(request, key, text, sizeof text);
+    CHECK(postern_evaluate(closed, request, NULL) == POSTERN_IMPLICITLY_DENIED);
+    postern_request_free(request);
+    postern_set_free(open);
+    postern_set_free(closed);
+}
+
+static void bind_keeps_its_set_without_memory(void) {
+    postern_set *open = open_set(), *closed = closed_set();
+    for (size_t n = 1;; n++) {
+        postern__failing_alloc failing;
+        postern__failing_alloc_init(&failing, 0);
+        postern_request *request = postern_request_new(open, &failing.allocator, NULL);
+        failing.fail_at = failing.allocations + n;
+        int status = postern_request_bind(request, closed);
+        bool failed = failing.allocations >= failing.fail_at;
+        CHECK(status == (failed ? POSTERN_NO_MEMORY : POSTERN_OK));
+        if (failed) {
+            check_broken(open, request, POSTERN_NO_MEMORY, "broken until it is reset");
+            CHECK(postern_request_put(request, 5, "x", 1) == POSTERN_MISUSE);
+            failing.fail_at = 0;
+            postern_request_reset(request);
+            postern_request_action(request, "a:b", 3);
+            postern_request_resource(request, "r", 1);
+            CHECK(postern_evaluate(open, request, NULL) == POSTERN_ALLOWED);
+        } else {
+            size_t before = failing.allocations;
+            CHECK(postern_request_bind(request, open) == POSTERN_OK);
+            CHECK(postern_request_bind(request, closed) == POSTERN_OK);
+            CHECK(failing.allocations == before); /* the second time it has the room */
+        }
+        postern_request_free(request);
+        CHECK(failing.live == 0);
+        if (!failed) break;
+    }
+    postern_set_free(open);
+    postern_set_free(closed);
+}
+
 TEST_MAIN(RUN(keys_are_where_the_tests_think); RUN(bad_text_breaks_any_field);
           RUN(long_text_breaks_any_field); RUN(too_many_values_break_it); RUN(misuse_breaks_it);
           RUN(action_and_resource_are_required); RUN(a_request_belongs_to_one_set);
           RUN(cells_hold_what_was_put_last); RUN(values_are_parsed_once); RUN(text_is_copied);
           RUN(reset_makes_it_new); RUN(the_second_request_allocates_nothing);
-          RUN(every_allocation_may_fail); RUN(scratch_has_room_for_the_longest_value))
+          RUN(every_allocation_may_fail); RUN(scratch_has_room_for_the_longest_value);
+          RUN(bind_moves_it_to_another_set); RUN(bind_makes_room_anew);
+          RUN(bind_keeps_its_set_without_memory))

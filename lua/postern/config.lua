@@ -553,7 +553,11 @@ function _M.read(path, options)
         end
     end
     check_repeated(self, options.words)
-    return self.entries, self.problems
+    local entries = self.entries
+    -- The JIT compiler keeps closures it has met for good, and with them this reader: it must not
+    -- keep what was read.
+    self.entries, self.open = {}, {}
+    return entries, self.problems
 end
 
 

@@ -4,13 +4,14 @@
 -- the request table unchanged. Indexes of policies and statements count from 0, as in the policy's
 -- JSON path.
 --
--- *Dependencies*: none (sets and requests are handed in)
+-- *Dependencies*: postern.request
 --
 -- @module postern.decision
+local requests = require("postern.request")
+
 
 local _M = {}
 local Decision = {}
-Decision.__index = Decision
 
 
 local OUTCOMES = {
@@ -50,14 +51,15 @@ local QUOTED_LINES, QUOTED_WIDTH = 24, 96
 
 
 -- What decided, as far as a statement did.
-local function deciding_of(entry)
-    if not entry or entry.statement < 0 then
+local function deciding_of(trace)
+    local gate, set, index, first_policy = trace:deciding()
+    if not gate then
         return nil
     end
-    local statement = entry.set:statement(entry.statement)
+    local statement = set:statement(index)
     return {
-        policy_type = entry.type,
-        policy_index = entry.first_policy + statement.policy,
+        policy_type = gate,
+        policy_index = first_policy + statement.policy,
         statement_index = statement.index,
         sid = statement.sid,
         effect = statement.effect,
@@ -65,6 +67,17 @@ local function deciding_of(entry)
         line = statement.line,
         column = statement.column,
     }
+end
+
+
+-- The deciding statement is described when somebody asks for it: most decisions are only obeyed.
+function Decision.__index(self, name)
+    if name ~= "deciding" then
+        return Decision[name]
+    end
+    local deciding = deciding_of(self.trace)
+    rawset(self, "deciding", deciding)
+    return deciding
 end
 
 
@@ -76,31 +89,46 @@ local function status_of(verdict)
 end
 
 
---- Makes a decision.
--- @tparam table verdict `{decision, reason, gates, match_kind, same_account, status, error,
--- because}`; `because` says why where no statement does
--- @tparam table trace what `explain` needs: `request`, the table that was decided, and `entries`,
--- one for each set that was asked: `{type, set, request, source, bounded, first_policy,
--- statement}`, `source` being the request as that gate saw it
--- @tparam[opt] table deciding the entry whose statement decided
+--- Makes a decision of a flow's verdict.
+-- @tparam table verdict `{decision, reason, gates, match_kind, status, error, because}`, which
+-- becomes the decision: a table nobody else holds; `because` says why where no statement does
+-- @tparam table trace `request`, the table that was decided; `caller` with its `same_account`; and
+-- two methods: `entries` answers a list of the sets that were asked, `{type, set, source, bounded,
+-- first_policy}` each, `source` being the request as that gate saw it; `deciding` answers gate,
+-- set, index and first policy of the statement that decided, or nil
 -- @treturn Decision `allowed` (a boolean), `decision` (an outcome), `reason`, `gates`,
 -- `match_kind`, `same_account`, `status` (of HTTP), `because`, `error`, and `deciding`: nil, or the
 -- statement's `policy_type`, `policy_index`, `statement_index`, `sid`, `effect`, `file`, `line`,
 -- `column`
-function _M.new(verdict, trace, deciding)
-    return setmetatable({
-        allowed = verdict.decision == OUTCOMES.ALLOWED,
-        decision = verdict.decision,
-        reason = verdict.reason,
-        deciding = deciding_of(deciding),
-        gates = verdict.gates,
-        match_kind = verdict.match_kind,
-        same_account = verdict.same_account,
-        because = verdict.because,
-        status = verdict.status or status_of(verdict),
-        error = verdict.error,
-        trace = trace,
-    }, Decision)
+function _M.new(verdict, trace)
+    if getmetatable(verdict) then
+        error("a verdict was given twice", 0)
+    end
+    verdict.allowed = verdict.decision == OUTCOMES.ALLOWED
+    verdict.same_account = trace.caller and trace.caller.same_account
+    verdict.status = verdict.status or status_of(verdict)
+    verdict.trace = trace
+    return setmetatable(verdict, Decision)
+end
+
+
+local NOBODY = { entries = function() return {} end, deciding = function() return nil end }
+NOBODY.__index = NOBODY
+
+--- Makes the decision of a request that could not be decided: an implicit deny.
+-- @tparam table request
+-- @tparam table failure `error`, what went wrong; optionally `reason` (`error` if left out), in
+-- which case the error is the explanation, `status` (of HTTP), and `needs`, the key without which
+-- it cannot be decided
+-- @treturn Decision
+function _M.failed(request, failure)
+    local reason = failure.reason or "error"
+    local decision = _M.new({
+        decision = OUTCOMES.IMPLICITLY_DENIED, reason = reason, status = failure.status,
+        error = failure.error, because = reason ~= "error" and failure.error or nil,
+    }, setmetatable({ request = request }, NOBODY))
+    decision.needs = failure.needs
+    return decision
 end
 
 
@@ -125,10 +153,10 @@ end
 
 local function explain_condition(entry, request, statement, index)
     local condition = entry.set:condition(statement, index)
-    local values = request_values(request, condition.key)
+    local values = request_values(entry.source, condition.key)
     local resolved = setmetatable({}, ARRAY)
     for i = 1, #condition.values do
-        resolved[i] = entry.request:explain_value(statement, index, i - 1) or false
+        resolved[i] = request:explain_value(statement, index, i - 1) or false
     end
     return {
         operator = condition.operator,
@@ -137,7 +165,7 @@ local function explain_condition(entry, request, statement, index)
         request_values = values,
         policy_values = setmetatable(condition.values, ARRAY),
         resolved_values = resolved, -- false: a variable had no value
-        result = entry.request:explain_condition(statement, index).result,
+        result = request:explain_condition(statement, index).result,
         line = condition.line,
         column = condition.column,
     }
@@ -146,7 +174,7 @@ end
 
 local function explain_statement(entry, request, index)
     local statement = entry.set:statement(index)
-    local verdict = entry.request:explain_statement(index)
+    local verdict = request:explain_statement(index)
     local conditions = setmetatable({}, ARRAY)
     for i = 1, statement.condition_count do
         conditions[i] = explain_condition(entry, request, index, i - 1)
@@ -172,11 +200,12 @@ end
 
 local function explain_statements(trace)
     local statements = setmetatable({}, ARRAY)
-    for _, entry in ipairs(trace.entries) do
+    for _, entry in ipairs(trace:entries()) do
+        local request = requests.shared(entry.set)
         -- What cannot be filled was an error, and no statement was asked.
-        if entry.request:fill(entry.source, entry.bounded) then
+        if request and request:fill(entry.source, entry.bounded) then
             for index = 0, entry.set:statement_count() - 1 do
-                statements[#statements + 1] = explain_statement(entry, entry.source, index)
+                statements[#statements + 1] = explain_statement(entry, request, index)
             end
         end
     end

@@ -76,7 +76,7 @@ end
 
 
 local function check_address(name, text)
-    if text and not text:find("^unix:") and not ANY_ADDRESS:match(text) then
+    if text and text:sub(1, 5) ~= "unix:" and not ANY_ADDRESS:match(text) then
         refuse(BAD, "`%s` is not an address: `%s`", name, text)
     end
     return text
@@ -134,7 +134,8 @@ end
 
 -- The prefix of an action; its letter case means nothing.
 local function service_of(action)
-    return (action:match("^([^:]*):") or action):lower()
+    local colon = action:find(":", 1, true)
+    return (colon and action:sub(1, colon - 1) or action):lower()
 end
 
 
@@ -179,6 +180,8 @@ local function context_of(estate, request, api)
         route = request.route,
         now = request.now or estate.now(),
         estate = estate.visible,
+        -- What follows later, so that the table need not grow for it.
+        http = nil, domain = nil, principal = nil,
     }
 end
 
@@ -347,18 +350,6 @@ local function pack_of(estate, subject)
 end
 
 
--- Every set of a flow with its gate.
-local function sets_of(gates)
-    local all = {}
-    for gate, value in pairs(gates) do
-        for _, set in ipairs(value.handle and { value } or value) do
-            all[#all + 1] = { gate = gate, set = set }
-        end
-    end
-    return all
-end
-
-
 -- Under what the answer of an authorizer is kept: the stage and the headers that are its identity
 -- sources, each with its length, since any text may stand in a header. Without one of them the
 -- caller is refused.
@@ -381,18 +372,17 @@ end
 -- ones are looked up at once.
 local function authorizer_keys(estate)
     return function(set, source)
-        local values, lazy = estate.keys:values(set, source.call)
-        if not values then
-            return nil, lazy
-        end
-        for _, key in ipairs(lazy) do
-            local value, err = estate.keys:resolve(key, source.call)
-            if err then
-                return nil, err
+        local values, err = estate.keys:values(estate.keys:plan({ set.names }), source.call)
+        for key, value in pairs(values or NONE) do
+            if value == requests.UNRESOLVED then
+                value, err = estate.keys:resolve(key, source.call)
+                if err then
+                    return nil, err
+                end
+                values[key] = value
             end
-            values[key] = value
         end
-        return values
+        return values, err
     end
 end
 
@@ -412,6 +402,19 @@ local function authorizer_of(estate, api)
 end
 
 
+-- The key lists of all sets but the API's own.
+local function key_lists(gates)
+    local lists = {}
+    for gate, value in pairs(gates) do
+        local all = value.handle and { value } or value
+        for _, set in ipairs(gate ~= "resource" and all or NONE) do
+            lists[#lists + 1] = set.names
+        end
+    end
+    return lists
+end
+
+
 local function make_flow(estate, subject)
     local gates = gates_of(estate, subject)
     local entry = pack_of(estate, subject)
@@ -420,7 +423,27 @@ local function make_flow(estate, subject)
     if not flow then
         refuse(FAULT, "%s", tostring(err))
     end
-    return { flow = flow, sets = sets_of(gates) }
+    return {
+        flow = flow, key_lists = key_lists(gates),
+        plans = {},    -- what the providers are asked, by the keys of the API's own policy
+        gateways = {}, -- what the flow is told of the API, by the state of the signature
+    }
+end
+
+
+-- What the providers are asked for a decision. APIs whose policies mention the same keys share it.
+local function plan_of(estate, made, api)
+    local names = api and api.policy and api.policy.names or NONE
+    local plan = made.plans[names]
+    if not plan then
+        local lists = { names }
+        for _, list in ipairs(made.key_lists) do
+            lists[#lists + 1] = list
+        end
+        plan = estate.keys:plan(lists)
+        made.plans[names] = plan
+    end
+    return plan
 end
 
 
@@ -434,22 +457,25 @@ local function below(tree, key)
 end
 
 
--- The flow for one API or service, endpoint, principal and pair of accounts. There are many APIs
--- and few of the others, so the APIs come last and share the tables before them.
-local function flow_of(estate, subject)
-    local tree = below(estate.flows, subject.endpoint or "")
-    tree = below(tree, subject.domain or "")
-    tree = below(tree, subject.known or "")
-    tree = below(tree, subject.account)
-    tree = below(tree, subject.owner)
-    local what = subject.api or subject.service
+-- The flow for one shape of API, or service, with an endpoint, a principal and a pair of accounts.
+-- APIs of one shape differ in their own policy only, which the flow is handed with each request.
+local function flow_of(estate, api, service, endpoint, domain, known, account, owner)
+    local tree = below(estate.flows, endpoint or "")
+    tree = below(tree, domain or "")
+    tree = below(tree, known or "")
+    tree = below(tree, account)
+    tree = below(tree, owner)
+    local what = api and api.shape or service
     local made = tree[what]
     if not made then
         if estate.flow_count >= MAX_FLOWS then
             estate.flows, estate.flow_count = {}, 0
-            return flow_of(estate, subject)
+            return flow_of(estate, api, service, endpoint, domain, known, account, owner)
         end
-        made = make_flow(estate, subject)
+        made = make_flow(estate, {
+            api = api, service = service, endpoint = endpoint, domain = domain, known = known,
+            account = account, owner = owner,
+        })
         tree[what] = made
         estate.flow_count = estate.flow_count + 1
     end
@@ -460,35 +486,25 @@ end
 -- ---- Keys --------------------------------------------------------------------
 
 
--- Fills the keys that the sets mention: what the request gives, else what the packs answer. Keys of
--- lazy packs stay unresolved until the decision asks for one.
-local function fill_keys(estate, made, context, given)
-    local filled = {}
-    for _, asked in ipairs(made.sets) do
-        context.gate = asked.gate
-        local values, lazy = estate.keys:values(asked.set, context)
-        if not values then
-            refuse(FAULT, "%s", lazy)
-        end
-        for key, value in pairs(values) do
-            filled[key] = value
-        end
-        for _, key in ipairs(lazy) do
-            filled[key] = requests.UNRESOLVED
-        end
+-- The keys that the sets mention: what the request gives, else what the packs answer. Keys of lazy
+-- packs stay unresolved until the decision asks for one.
+local function fill_keys(estate, plan, context, given)
+    local filled, err = estate.keys:values(plan, context)
+    if not filled then
+        refuse(FAULT, "%s", err)
     end
     for key, value in pairs(given) do
         filled[key] = value
     end
-    context.gate = nil
     return filled
 end
 
 
 -- Evaluates, and again with every lazy key the answer turns out to depend on. Each turn resolves
 -- one more key, so there are at most as many turns as keys.
-local function decide_flow(estate, made, source, context)
-    local decision = made.flow:decide(source)
+local function decide_flow(estate, made, source, context, kept)
+    local policy = context.api and context.api.policy
+    local decision = made.flow:decide(source, policy, kept)
     while decision.needs do
         local key = decision.needs
         if source.context[key] ~= requests.UNRESOLVED then
@@ -499,7 +515,7 @@ local function decide_flow(estate, made, source, context)
             refuse(FAULT, "%s", err)
         end
         source.context[key] = value
-        decision = made.flow:decide(source)
+        decision = made.flow:decide(source, policy, kept)
     end
     return decision
 end
@@ -610,7 +626,7 @@ local function api_of(estate, request)
 end
 
 
-local function gateway_of(api, request, context, domain, signature)
+local function make_gateway(api, request, context, domain, signature)
     local endpoint = context.endpoint
     return {
         auth = api.authorization, endpoint_type = api.endpoint_type,
@@ -620,6 +636,22 @@ local function gateway_of(api, request, context, domain, signature)
         signature = signature, token = request.token, authorizer = request.authorizer,
         authorizer_ttl = api.authorizer_ttl, cognito_requires_allow = api.cognito_requires_allow,
     }
+end
+
+
+-- What the flow is told of the API, and for anonymous callers what it keeps of them. Both are made
+-- once for a state of the signature, unless the request says more about the API.
+local function gateway_of(made, api, request, context, domain, signature)
+    if request.token ~= nil or request.authorizer ~= nil then
+        return make_gateway(api, request, context, domain, signature)
+    end
+    local state = signature or "as the principal tells"
+    local shared = made.gateways[state]
+    if not shared then
+        shared = { gateway = make_gateway(api, request, context, domain, signature), kept = {} }
+        made.gateways[state] = shared
+    end
+    return shared.gateway, context.principal.kind == "anonymous" and shared.kept or nil
 end
 
 
@@ -635,17 +667,19 @@ local function decide_api(estate, request)
     local caller, known, signature = principal_of(estate, request, context)
     context.principal = caller
     local domain = call.domain and call.domain.arn and domain_of(api, call.domain.name)
-    local made = flow_of(estate, {
-        api = api, endpoint = context.endpoint, domain = domain, known = known,
-        service = API_SERVICE, account = caller.account or "", owner = api.account,
-    })
-    return decide_flow(estate, made, {
+    local made = flow_of(estate, api, API_SERVICE, context.endpoint, domain, known,
+                         caller.account or "", api.account)
+    local gateway, kept = gateway_of(made, api, request, context, domain, signature)
+    local source = {
         principal = caller.arn or "*", action = call.action, resource = call.resource,
         resourceAccount = api.account,
-        context = fill_keys(estate, made, context, given_keys(request)),
-        gateway = gateway_of(api, request, context, domain, signature),
-        http = context.http, stage = call.stage, call = context,
-    }, context)
+        context = fill_keys(estate, plan_of(estate, made, api), context, given_keys(request)),
+        gateway = gateway, call = context,
+    }
+    if api.authorizer then
+        source.http, source.stage = context.http, call.stage
+    end
+    return decide_flow(estate, made, source, context, kept)
 end
 
 
@@ -667,15 +701,12 @@ local function decide_action(estate, request)
     context.principal = caller
     local owner = request.resourceAccount
         or request.resource:match("^arn:[^:]*:[^:]*:[^:]*:(%d+):") or caller.account or ""
-    local made = flow_of(estate, {
-        endpoint = context.endpoint, known = known,
-        service = service_of(request.action), account = caller.account or "",
-        owner = owner,
-    })
+    local made = flow_of(estate, nil, service_of(request.action), context.endpoint, nil, known,
+                         caller.account or "", owner)
     return decide_flow(estate, made, {
         principal = caller.arn or "*", action = request.action, resource = request.resource,
         resourceAccount = request.resourceAccount,
-        context = fill_keys(estate, made, context, given_keys(request)),
+        context = fill_keys(estate, plan_of(estate, made), context, given_keys(request)),
     }, context)
 end
 
@@ -740,13 +771,9 @@ end
 
 local function denied(failure, request)
     if type(failure) ~= "table" then
-        failure = { reason = "error", error = tostring(failure) }
+        failure = { error = tostring(failure) }
     end
-    return decisions.new({
-        decision = decisions.outcomes.IMPLICITLY_DENIED,
-        reason = failure.reason, error = failure.error, status = failure.status,
-        because = failure.reason ~= "error" and failure.error or nil,
-    }, { request = request, entries = {} })
+    return decisions.failed(request, failure)
 end
 
 

@@ -197,7 +197,9 @@ local function read_policy(self, entry, member, name)
         problem(self, entry, "`%s`: policy `%s`: %s", member, path, err)
         return nil
     end
-    return { name = path, text = text }
+    self.policies[path] = self.policies[path]
+        or { name = path, text = text, line = 1, column = 1 }
+    return self.policies[path]
 end
 
 
@@ -230,7 +232,12 @@ local function compile(self, entry, member, names, policy_type, api_arn)
         -- Missing files are all told; `sources` ends before the first of them.
         sources[i] = read_policy(self, entry, member, name)
     end
-    return #sources == #names and compile_sources(self, sources, policy_type, api_arn) or nil
+    if #sources < #names then
+        return nil
+    end
+    local key = table.concat(names, "\0") .. "\0" .. entry.file
+    self.sources[key] = self.sources[key] or sources
+    return compile_sources(self, self.sources[key], policy_type, api_arn)
 end
 
 
@@ -357,6 +364,37 @@ local function path_rules(self, entry)
 end
 
 
+-- What APIs may have in common. There may be ten thousand APIs: those that differ in nothing but id
+-- and policy share a table of traits, and so does whatever is made for them.
+local function traits_key(entry, traits)
+    local members = entry.members
+    if members.domains or members.authorizer or members.identity_sources or members.routes then
+        return entry.id -- it has traits of its own
+    end
+    return table.concat({
+        tostring(members.policy ~= nil), traits.account, traits.region,
+        tostring(traits.endpoint_type), tostring(traits.authorization), tostring(traits.websocket),
+        tostring(traits.authorizer_ttl), tostring(traits.cognito_requires_allow),
+        tostring(traits.path_rules), table.concat(members.stages or NONE, "\1"),
+    }, "\0")
+end
+
+
+-- An API shows its traits as if they were its own.
+local function share_traits(traits)
+    traits.shape = traits
+    local prefix = ("arn:%s:execute-api:%s:%s:"):format(traits.partition, traits.region,
+                                                        traits.account)
+    traits.metatable = { __index = function(api, name)
+        if name == "arn" then
+            return prefix .. api.id
+        end
+        return traits[name]
+    end }
+    return traits
+end
+
+
 local BUILD = {}
 
 function BUILD.api(self, entry)
@@ -373,18 +411,21 @@ function BUILD.api(self, entry)
         end
     end
     local member = self.accounts[account]
-    return {
+    local traits = {
         org_id = member and member.org_id, org_paths = member and { member.path },
-        id = entry.id, arn = arn, account = account, region = region,
-        partition = self.settings.partition,
+        account = account, region = region, partition = self.settings.partition,
         endpoint_type = members.endpoint_type, authorization = members.authorization,
         stages = members.stages, routes = members.routes, websocket = members.websocket or false,
         domains = domains_of(self, entry), path_rules = path_rules(self, entry),
         authorizer = members.authorizer, identity_sources = members.identity_sources,
         authorizer_ttl = members.authorizer_ttl,
         cognito_requires_allow = members.cognito_requires_allow,
-        policy = compile_one(self, entry, "policy", "resource", arn),
     }
+    local key = traits_key(entry, traits)
+    self.traits[key] = self.traits[key] or share_traits(traits)
+    return setmetatable({
+        id = entry.id, policy = compile_one(self, entry, "policy", "resource", arn),
+    }, self.traits[key].metatable)
 end
 
 
@@ -859,7 +900,8 @@ function _M.open(path, options)
         path = path,
         texts = {}, failures = {}, read_order = {}, -- every file, by path
         by_word = {}, ids = {}, settings = {},
-        sets = {}, path_rules = {}, packs = {}, pack_order = {}, warnings = config.problems(),
+        policies = {}, sources = {}, sets = {}, traits = {}, path_rules = {},
+        packs = {}, pack_order = {}, warnings = config.problems(),
     }
     self.read = recorder(self, options.read)
     local entries
@@ -877,6 +919,11 @@ function _M.open(path, options)
         return nil, self.problems
     end
     estate.revision = revision_of(self)
+    -- The JIT compiler keeps closures it has met for good, and with them this table: it must not
+    -- keep what was built.
+    for name in pairs(self) do
+        self[name] = nil
+    end
     return estate
 end
 

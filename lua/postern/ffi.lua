@@ -10,7 +10,7 @@ local ffi = require("ffi")
 
 
 local declarations = [[
-enum { POSTERN_ABI = 2 };
+enum { POSTERN_ABI = 3 };
 
 const char *postern_version(void);
 uint32_t postern_abi(void);
@@ -191,6 +191,8 @@ enum {
 postern_request *postern_request_new(const postern_set *set, const postern_allocator *allocator,
                                      postern_error *error);
 void postern_request_reset(postern_request *request);
+
+int postern_request_bind(postern_request *request, const postern_set *set);
 
 int postern_request_principal(postern_request *request, const char *text, size_t length,
                               int32_t flags);

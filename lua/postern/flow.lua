@@ -4,9 +4,10 @@
 -- asks the sets. It is total: whatever goes wrong, the answer is a decision and never an allow.
 --
 -- **Views.** Gates may see one request differently. A pack's `principal_for(gate, request, caller)`
--- and `context_for(gate, request, caller)` answer the principal and the context for one gate,
--- `resources_for(gate, request, caller)` a list of resources that all have to pass it. A pack
--- without them shows every gate the request as it is.
+-- answers the principal for one gate, `sees(gate, key, caller)` whether the gate sees a condition
+-- key of the request, `adds(gate, request, caller)` keys that it sees where the request has none,
+-- and `resources_for(gate, request, caller)` a list of resources that all have to pass it. Keys are
+-- in lower case. A pack without them shows every gate the request as it is.
 --
 -- **The authorizer.** A pack may stop half way: `decide` answers
 -- `{ need = "authorizer", gate = NAME, ttl = SECONDS }` when the gates asked so far leave the
@@ -58,23 +59,10 @@ local function known_gate(pack, name)
 end
 
 
-local function entry_of(name, set, first_policy)
-    local request, err = requests.shared(set)
-    if not request then
-        return nil, err
-    end
-    return { type = name, set = set, request = request, first_policy = first_policy }
-end
-
-
-local function entries_of(name, level_sets)
+local function entries_of(level_sets)
     local entries, first_policy = {}, 0
     for level, set in ipairs(level_sets) do
-        local err
-        entries[level], err = entry_of(name, set, first_policy)
-        if not entries[level] then
-            return nil, err
-        end
+        entries[level] = { set = set, first_policy = first_policy }
         first_policy = first_policy + set:policy_count()
     end
     return entries
@@ -126,15 +114,13 @@ function _M.new(pack, gates, config, options)
             level_sets = { level_sets }
         end
         if #level_sets > 0 then
-            entries[name], err = entries_of(name, level_sets)
-            if not entries[name] then
-                return nil, tostring(err)
-            end
-            attached[name] = true
+            entries[name], attached[name] = entries_of(level_sets), true
         end
     end
     return setmetatable({
         pack = pack, config = config or {}, attached = attached, entries = entries,
+        -- Used anew for every decision, between two points where it could yield.
+        results = {}, lists = {}, view = {},
         authorizer = options.authorizer,
         authorizer_key = options.authorizer_key,
         fill_keys = options.fill_keys,
@@ -146,77 +132,184 @@ end
 -- ---- Asking the gates ------------------------------------------------------
 
 
--- Asks one set: its result for the pack and the entry for the trace.
-local function ask(entry, view, bounded)
-    local ok, err = entry.request:fill(view, bounded)
-    if not ok then
-        error(err, 0)
+-- A run is one decision on its way: `request` (what is decided), `resource` (the set in the place
+-- of the resource gate's), `context` (the keys, in lower case), `caller` (of the pack), and where
+-- an authorizer has spoken `answer_gate` with `answer`, its entries, `answer_context`, its keys, or
+-- `failed`. It stays with the decision, which asks it for what took part when it shall explain.
+local Run = {}
+Run.__index = Run
+
+
+-- Everybody names the keys as they like; from here on they are in lower case.
+local function folded(context)
+    local same = true
+    for name in pairs(context) do
+        if type(name) ~= "string" then
+            error(("context: a key is a string, not a %s"):format(type(name)), 0)
+        end
+        same = same and name:lower() == name
     end
-    local outcome, match, statement, key, status = entry.request:evaluate()
+    if same then
+        return context
+    end
+    local lower = {}
+    for name, value in pairs(context) do
+        if lower[name:lower()] ~= nil then
+            error(("context `%s`: the key is given twice in different letter case"):format(name), 0)
+        end
+        lower[name:lower()] = value
+    end
+    return lower
+end
+
+
+-- How a gate sees the request, but for the resource.
+local function view_for(self, run, gate)
+    local pack, view, request, caller = self.pack, self.view, run.request, run.caller
+    view.principal = pack.principal_for and pack.principal_for(gate, request, caller)
+        or request.principal or "*"
+    view.action, view.bounded = request.action, caller.bounded
+    view.context = gate == run.answer_gate and run.answer_context or run.context
+    view.gate, view.caller, view.sees = gate, caller, pack.sees
+    view.more = pack.adds and pack.adds(gate, request, caller) or nil
+    return view
+end
+
+
+-- Asks one set and writes down the result.
+local function ask(set, view, entry, result)
+    local request, err = requests.shared(set)
+    err = request and request:fill_view(view) or err
+    if err then
+        error(tostring(err), 0)
+    end
+    local outcome, match, statement, key, status = request:evaluate()
     if status ~= OK then
         error("the request cannot be used: " .. tostring(requests.statuses[status]), 0)
     elseif outcome == requests.UNDECIDED then
-        error({ needs = entry.set:key_name(key) }, 0)
+        error({ needs = set:key_name(key) }, 0)
     end
-    return { outcome = requests.outcomes[outcome], match = requests.matches[match] }, {
-        type = entry.type,
-        set = entry.set,
-        request = entry.request,
-        first_policy = entry.first_policy,
-        source = view,
-        bounded = bounded,
-        statement = statement,
-    }
-end
-
-
--- The request as a gate sees it, once for each resource it is asked about.
-local function views_of(pack, gate, source, caller)
-    if not pack.principal_for and not pack.context_for and not pack.resources_for then
-        return { source }
-    end
-    local principal, context, views = source.principal, source.context, {}
-    if pack.principal_for then
-        principal = pack.principal_for(gate, source, caller)
-    end
-    if pack.context_for then
-        context = pack.context_for(gate, source, caller)
-    end
-    local resources = pack.resources_for and pack.resources_for(gate, source, caller)
-    for i, resource in ipairs(resources or { source.resource }) do
-        views[i] = {
-            principal = principal, action = source.action, resource = resource, context = context,
-        }
-    end
-    return views
-end
-
-
--- Asks the sets of one gate. Its results and the entries asked are lists of the same order.
-local function ask_gate(self, name, entries, run)
-    local results, asked = {}, {}
-    local views = views_of(self.pack, name, run.source, run.caller)
-    for _, entry in ipairs(entries) do
-        for _, view in ipairs(views) do
-            local n = #results + 1
-            results[n], asked[n] = ask(entry, view, run.caller.bounded)
-            run.trace[#run.trace + 1] = asked[n]
-        end
-    end
-    run.results[name], run.asked[name] = results, asked
+    result.outcome, result.match = requests.outcomes[outcome], requests.matches[match]
+    result.entry, result.statement = entry, statement
 end
 
 
 local NOTHING = {}
 
--- Asks every gate that binds the caller, in the pack's order.
-local function ask_all(self, run)
-    for _, name in ipairs(self.pack.gates) do
-        local entries = self.entries[name]
-        if entries then
-            ask_gate(self, name, run.caller.skips[name] and NOTHING or entries, run)
+-- The sets of a gate. An API brings its own resource policy where a flow serves many of them.
+local function entries_for(self, run, gate)
+    if gate == run.answer_gate then
+        return run.answer
+    elseif self.entries[gate] and run.caller.skips[gate] then
+        return NOTHING
+    end
+    return self.entries[gate]
+end
+
+
+local function set_for(run, gate, entry)
+    return gate == "resource" and run.resource or entry.set
+end
+
+
+-- The results of a gate, a list with one for each set and resource.
+local function ask_gate(self, run, gate, entries)
+    local results = self.lists[gate]
+    if not results then
+        results = {}
+        self.lists[gate] = results
+    end
+    local view, resources, n = view_for(self, run, gate), nil, 0
+    if self.pack.resources_for then
+        resources = self.pack.resources_for(gate, run.request, run.caller)
+    end
+    for i = 1, #entries do
+        local entry = entries[i]
+        for k = 1, resources and #resources or 1 do
+            view.resource = resources and resources[k] or run.request.resource
+            n = n + 1
+            results[n] = results[n] or {}
+            ask(set_for(run, gate, entry), view, entry, results[n])
         end
     end
+    for i = #results, n + 1, -1 do
+        results[i] = nil
+    end
+    return results
+end
+
+
+-- Asks every gate that binds the caller, in the pack's order. The results are good until the next
+-- decision of the flow.
+local function ask_all(self, run)
+    local results, gates = self.results, self.pack.gates
+    for i = 1, #gates do
+        local gate = gates[i]
+        local entries = entries_for(self, run, gate)
+        if entries then
+            results[gate] = ask_gate(self, run, gate, entries)
+        else
+            results[gate] = gate == run.answer_gate and { failure = run.failed } or nil
+        end
+    end
+    return results
+end
+
+
+-- ---- For explaining --------------------------------------------------------
+
+
+-- What the gate sees of the request, as a table of its own.
+local function shown(view, resource)
+    local context = {}
+    for name, value in pairs(view.more or NOTHING) do
+        context[name] = value
+    end
+    for name, value in pairs(view.context) do
+        if not view.sees or view.sees(view.gate, name, view.caller) then
+            context[name] = value
+        end
+    end
+    return {
+        principal = view.principal, action = view.action, resource = resource, context = context,
+    }
+end
+
+
+--- The statement that decided.
+-- @treturn string|nil its gate; nil when none decided
+-- @treturn Set
+-- @treturn number the statement's index in the set
+-- @treturn number the index of the set's first policy in the gate
+function Run:deciding()
+    if not self.by_gate then
+        return nil
+    end
+    return self.by_gate, set_for(self, self.by_gate, self.by_entry), self.by_statement,
+        self.by_entry.first_policy
+end
+
+
+--- The sets that were asked, in their order.
+-- @treturn {table,...} `{type, set, first_policy, source, bounded}` each: `type` is the gate,
+-- `first_policy` the index that the set's first policy has in it, `source` the request as it saw it
+function Run:entries()
+    local all = {}
+    for _, gate in ipairs(self.flow.pack.gates) do
+        for _, entry in ipairs(entries_for(self.flow, self, gate) or NOTHING) do
+            local view = view_for(self.flow, self, gate)
+            local resources = self.flow.pack.resources_for
+                and self.flow.pack.resources_for(gate, self.request, self.caller)
+            for _, resource in ipairs(resources or { self.request.resource }) do
+                all[#all + 1] = {
+                    type = gate, set = set_for(self, gate, entry),
+                    first_policy = entry.first_policy, source = shown(view, resource),
+                    bounded = self.caller.bounded,
+                }
+            end
+        end
+    end
+    return all
 end
 
 
@@ -228,7 +321,7 @@ local function failure(status, err)
 end
 
 
-local function compile_answer(gate, text)
+local function compile_answer(text)
     if type(text) ~= "string" then
         return nil, failure(FAILED, "the authorizer answers no policy")
     end
@@ -238,22 +331,21 @@ local function compile_answer(gate, text)
     if not set then
         return nil, failure(FAILED, err)
     end
-    local entry
-    entry, err = entry_of(gate, set, 0)
-    return entry, not entry and failure(FAILED, err) or nil
+    return { { set = set, first_policy = 0 } }
 end
 
 
-local function entry_of_answer(gate, text, err, status)
+local function answer_of(text, err, status)
     if text == nil then
         return nil, failure(status == UNAUTHORIZED and UNAUTHORIZED or FAILED,
                             err or "the authorizer fails")
     end
-    return compile_answer(gate, text)
+    return compile_answer(text)
 end
 
 
--- Asks the cache, then the authorizer: an entry, or nil and the failure. Failures are not cached.
+-- Asks the cache, then the authorizer: entries of a gate, or nil and the failure. Failures are not
+-- cached.
 local function call_authorizer(self, source, need)
     if not self.authorizer then
         return nil, failure(FAILED, "the API has no authorizer")
@@ -273,47 +365,38 @@ local function call_authorizer(self, source, need)
     if not ok then
         return nil, failure(FAILED, text)
     end
-    local entry, failed = entry_of_answer(need.gate, text, err, status)
-    if entry and key ~= nil then
-        self.cache:put(key, entry, need.ttl)
+    local answer, failed = answer_of(text, err, status)
+    if answer and key ~= nil then
+        self.cache:put(key, answer, need.ttl)
     end
-    return entry, failed
+    return answer, failed
 end
 
 
--- The request with the keys that a set mentions. A copy: the other gates saw it without them.
-local function with_keys(self, set, source)
-    local values, err = self.fill_keys(set, source)
+-- The keys that a set mentions, beside those of the request. A copy: the other gates saw the
+-- request without them.
+local function with_keys(self, set, run)
+    local values, err = self.fill_keys(set, run.request)
     if not values then
         error(tostring(err), 0)
     end
-    local copy, context, known = {}, {}, {}
-    for name, value in pairs(source) do
-        copy[name] = value
-    end
-    for name, value in pairs(source.context or {}) do
-        context[name], known[tostring(name):lower()] = value, true
-    end
+    local context = {}
     for name, value in pairs(values) do
-        if not known[name:lower()] then
-            context[name] = value
-        end
+        context[name:lower()] = value
     end
-    copy.context = context
-    return copy
+    for name, value in pairs(run.context) do
+        context[name] = value
+    end
+    return context
 end
 
 
 -- Puts what the authorizer says in the place of a gate. That gate binds the caller from here on.
-local function hand_over(self, run, gate, entry, failed)
+local function hand_over(self, run, gate, answer, failed)
     run.caller.skips[gate] = nil
-    if entry then
-        if self.fill_keys then
-            run.source = with_keys(self, entry.set, run.source)
-        end
-        ask_gate(self, gate, { entry }, run)
-    else
-        run.results[gate] = { failure = failed }
+    run.answer_gate, run.answer, run.failed = gate, answer, failed
+    if answer and self.fill_keys then
+        run.answer_context = with_keys(self, answer[1].set, run)
     end
 end
 
@@ -321,12 +404,12 @@ end
 -- What the request says the authorizer has answered, for packs that have a place for it.
 local function take_given(self, run)
     local gate = run.caller.authorizer_gate
-    local given = run.source.gateway and run.source.gateway.authorizer
+    local given = run.request.gateway and run.request.gateway.authorizer
     if gate and given ~= nil then
         if type(given) == "table" then
-            hand_over(self, run, gate, entry_of_answer(gate, nil, given.error, given.status))
+            hand_over(self, run, gate, answer_of(nil, given.error, given.status))
         else
-            hand_over(self, run, gate, compile_answer(gate, given))
+            hand_over(self, run, gate, compile_answer(given))
         end
     end
 end
@@ -335,9 +418,16 @@ end
 -- ---- The decision ----------------------------------------------------------
 
 
+-- The prefix of an action; its letter case means nothing.
+local function service_of(action)
+    local colon = action:find(":", 1, true)
+    return (colon and action:sub(1, colon - 1) or action):lower()
+end
+
+
 -- A pack may list the action prefixes it knows about; what it says of others means nothing.
 local function check_service(pack, action)
-    local service = (action:match("^([^:]*):") or action):lower()
+    local service = service_of(action)
     for _, name in ipairs(pack.services) do
         if name == service then
             return
@@ -348,40 +438,57 @@ end
 
 
 local function check_source(pack, source)
-    for _, element in ipairs({ "action", "resource" }) do
-        if type(source[element]) ~= "string" then
-            error(("%s: give a string"):format(element), 0)
-        end
-    end
-    if pack.services then
+    if type(source.action) ~= "string" then
+        error("action: give a string", 0)
+    elseif type(source.resource) ~= "string" then
+        error("resource: give a string", 0)
+    elseif pack.services then
         check_service(pack, source.action)
     end
 end
 
 
-local function decide(self, source)
+-- The result that decided, kept where the next decision does not overwrite it.
+local function note_deciding(run, verdict, results)
+    local result = verdict.gate and results[verdict.gate][verdict.level]
+    if result and result.statement >= 0 then
+        run.by_gate, run.by_entry, run.by_statement = verdict.gate, result.entry, result.statement
+    end
+end
+
+
+-- The caller as the pack sees it, or as it saw it before.
+local function caller_of(self, source, kept)
+    local caller = kept and kept.caller or self.pack.caller(source, self.attached, self.config)
+    if kept and not kept.caller and not caller.authorizer_gate then
+        kept.caller = caller
+    end
+    return caller
+end
+
+
+local function decide(self, source, resource, kept)
     local pack, config = self.pack, self.config
     check_source(pack, source)
-    local run = {
-        source = source,
-        caller = pack.caller(source, self.attached, config),
-        results = {}, -- gate to its results, for the pack
-        asked = {},   -- gate to the entries behind them
-        trace = {},   -- all entries, in the order they were asked
-    }
-    ask_all(self, run)
+    local run = setmetatable({
+        flow = self, request = source, resource = resource,
+        context = folded(source.context or NOTHING),
+        caller = caller_of(self, source, kept),
+        by_gate = nil, by_entry = nil, by_statement = nil,
+    }, Run)
     take_given(self, run)
-    local verdict = pack.decide(run.results, run.caller, config)
+    local results = ask_all(self, run)
+    local verdict = pack.decide(results, run.caller, config)
     if verdict.need == "authorizer" then
-        -- This may yield. Nothing that others could change in between is read afterwards.
+        -- This may yield, and others use the flow meanwhile: everything is asked again.
         hand_over(self, run, verdict.gate, call_authorizer(self, source, verdict))
-        verdict = pack.decide(run.results, run.caller, config)
+        verdict = pack.decide(ask_all(self, run), run.caller, config)
     end
     if verdict.need then
         error(("the flow `%s` needs `%s`, which nobody gives"):format(pack.name, verdict.need), 0)
     end
-    local deciding = verdict.gate and run.asked[verdict.gate][verdict.level]
-    return decision.new(verdict, { request = source, entries = run.trace }, deciding)
+    note_deciding(run, verdict, results)
+    return decision.new(verdict, run)
 end
 
 
@@ -389,21 +496,22 @@ end
 -- @tparam table source `{principal, action, resource, resourceAccount, context}`, see `fill` of
 -- `postern.request`, and what the pack reads beyond that (`gateway` of the API Gateway flow); leave
 -- it unchanged as long as the decision may be asked to explain
+-- @tparam[opt] Set resource asked in the place of the resource gate's own set, of which there must
+-- be one; so one flow serves every API whose other gates are the same
+-- @tparam[opt] table kept in which the flow keeps what the pack says of the caller. It is handed in
+-- again only for requests of the same principal, service, owner and `gateway`
 -- @treturn Decision with reason `error` when the request, a set or the pack failed; `needs` is then
 -- the key, if it depends on one that is unresolved
-function Flow:decide(source)
-    local ok, decided = pcall(decide, self, source)
+function Flow:decide(source, resource, kept)
+    local ok, decided = pcall(decide, self, source, resource, kept)
     if ok then
         return decided
     end
     local needs = type(decided) == "table" and decided.needs or nil
-    local failed = decision.new({
-        decision = decision.outcomes.IMPLICITLY_DENIED,
-        reason = "error",
+    return decision.failed(source, {
         error = needs and ("the value of `%s` is needed"):format(needs) or tostring(decided),
-    }, { request = source, entries = {} })
-    failed.needs = needs
-    return failed
+        needs = needs,
+    })
 end
 
 

@@ -1,4 +1,4 @@
---- Condition keys: which provider answers a key, and filling a request with the answers.
+--- Condition keys: which provider answers a key, and asking all that some sets mention.
 --
 -- A provider answers a value or a list, nil when the key is absent, or nil and an error when it
 -- failed. Absent is a fact the language has rules for; failed means that nothing is known, and the
@@ -7,6 +7,7 @@
 -- *Dependencies*: postern.cidr, postern.request
 --
 -- @module postern.keys
+local new_table = require("table.new")
 local cidr = require("postern.cidr")
 local requests = require("postern.request")
 
@@ -188,7 +189,6 @@ function _M.new(packs, configs)
     local self = setmetatable({
         keys = {},     -- name in lower case to provider
         prefixes = {}, -- the same
-        plans = setmetatable({}, { __mode = "k" }), -- set to what it needs, made when first asked
     }, Registry)
     for _, pack in ipairs(packs) do
         local ok, err = add_pack(self, pack, configs and configs[pack.name] or {})
@@ -253,79 +253,41 @@ local function ask(provider, key, rest, context)
 end
 
 
--- Key names of a set are in lower case, and so is the rest after a prefix.
-local function plan_for(self, set)
-    local plan = self.plans[set]
-    if plan then
-        return plan
-    end
-    plan = {}
-    for i, key in ipairs(set:keys()) do
-        local provider = self:provider(key)
-        if provider then
-            plan[#plan + 1] = {
-                index = i - 1, key = key, provider = provider,
-                rest = provider.is_prefix and key:sub(#provider.key + 1) or nil,
-            }
+--- Works out once what some sets need, for `values`.
+-- @tparam {{string,...},...} lists the keys of each set, in lower case
+-- @treturn Plan
+function Registry:plan(lists)
+    local plan, planned = {}, {}
+    for _, names in ipairs(lists) do
+        for _, key in ipairs(names) do
+            local provider = not planned[key] and self:provider(key)
+            planned[key] = true
+            if provider then
+                plan[#plan + 1] = {
+                    key = key, provider = provider,
+                    -- In lower case, as the key is.
+                    rest = provider.is_prefix and key:sub(#provider.key + 1) or nil,
+                }
+            end
         end
     end
-    self.plans[set] = plan
     return plan
 end
 
 
-local function put(request, index, value)
-    if type(value) ~= "table" then
-        return request:put(index, requests.value_text(value))
-    end
-    local status = request:list(index)
-    for _, item in ipairs(value) do
-        status = status ~= 0 and status or request:append(index, requests.value_text(item))
-    end
-    return status
-end
-
-
---- Fills a request with the keys that its set mentions and somebody provides. Keys of lazy packs
--- are left unresolved.
--- @tparam Request request that has been reset for this call
--- @tparam Set set the request's
+--- The values of the keys of a plan, as a table for `fill` of `postern.request`. Each provider is
+-- asked once for a key, however many sets mention it.
+-- @tparam Plan plan
 -- @tparam table context
--- @treturn boolean|nil true
+-- @treturn table|nil key in lower case to value or list, `UNRESOLVED` of `postern.request` for keys
+-- of lazy packs; absent keys are not in it
 -- @treturn string which key of which pack failed, and why; the request must then be denied
-function Registry:fill(request, set, context)
-    for _, entry in ipairs(plan_for(self, set)) do
-        local status = 0
+function Registry.values(_, plan, context)
+    local values = new_table(0, #plan)
+    for i = 1, #plan do
+        local entry = plan[i]
         if entry.provider.lazy then
-            status = request:unresolved(entry.index)
-        else
-            local value, err = ask(entry.provider, entry.key, entry.rest, context)
-            if err then
-                return nil, err
-            elseif value ~= nil then
-                status = put(request, entry.index, value)
-            end
-        end
-        if status ~= 0 then
-            return nil, ("the key `%s` of the keys pack `%s` failed: its value cannot be taken: %s")
-                :format(entry.key, entry.provider.pack, tostring(requests.statuses[status]))
-        end
-    end
-    return true
-end
-
-
---- The values of the keys that a set mentions, as a table for `fill` of `postern.request`.
--- @tparam Set set
--- @tparam table context
--- @treturn table|nil key in lower case to value or list; absent keys and those of lazy packs are
--- not in it
--- @treturn {string,...}|string the keys of lazy packs; or which key failed, and why
-function Registry:values(set, context)
-    local values, lazy = {}, {}
-    for _, entry in ipairs(plan_for(self, set)) do
-        if entry.provider.lazy then
-            lazy[#lazy + 1] = entry.key
+            values[entry.key] = requests.UNRESOLVED
         else
             local value, err = ask(entry.provider, entry.key, entry.rest, context)
             if err then
@@ -334,7 +296,7 @@ function Registry:values(set, context)
             values[entry.key] = value
         end
     end
-    return values, lazy
+    return values
 end
 
 

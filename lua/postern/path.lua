@@ -299,8 +299,8 @@ end
 function Path:resolve(target, routed)
     if target == nil and routed == nil then
         return refuse("missing")
-    elseif target and (routed == nil or routed == target) and is_plain(target) then
-        return target
+    elseif (target == nil or routed == nil or routed == target) and is_plain(target or routed) then
+        return target or routed
     end
     local raw, path = nil, routed
     if target ~= nil then

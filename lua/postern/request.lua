@@ -93,17 +93,27 @@ function _M.new(set)
 end
 
 
---- The one request of a set that is shared by all who fill and evaluate it in one go, without
--- yielding in between. It spares a request for every place that a set is asked from.
+local shared -- made for the first set that is asked for
+
+--- The one request that is shared by all who fill and evaluate it in one go, without yielding in
+-- between; it is like new and bound to the set. However many sets there are, its memory stays in
+-- the processor's caches.
 -- @tparam Set set
--- @treturn Request|nil
+-- @treturn Request|nil good until the next call
 -- @treturn table why not
 function _M.shared(set)
-    local failed
-    if not set.shared_request then
-        set.shared_request, failed = _M.new(set)
+    if not shared then
+        local failed
+        shared, failed = _M.new(set)
+        return shared, failed
     end
-    return set.shared_request, failed
+    if lib.postern_request_bind(shared.handle, set.handle) ~= 0 then
+        return nil, "out of memory"
+    end
+    shared.set = set
+    shared.turn = shared.turn + 1
+    shared.refused = false
+    return shared
 end
 
 
@@ -275,6 +285,18 @@ local function put_value(self, key, name, value)
 end
 
 
+-- Gives a key what a context holds for it; why not, when that cannot be taken.
+local function put_any(self, key, name, value)
+    if value == _M.UNRESOLVED then
+        lib.postern_request_unresolved(self.handle, key)
+        return nil
+    elseif type(value) == "table" then
+        return put_list(self, key, name, value)
+    end
+    return put_value(self, key, name, value)
+end
+
+
 local function put_context(self, context)
     local set, filled, turn = self.set.handle, self.filled, self.turn
     for name, value in pairs(context) do
@@ -289,14 +311,7 @@ local function put_context(self, context)
                     :format(name)
             end
             filled[key] = turn
-            local failed
-            if value == _M.UNRESOLVED then
-                lib.postern_request_unresolved(self.handle, key)
-            elseif type(value) == "table" then
-                failed = put_list(self, key, name, value)
-            else
-                failed = put_value(self, key, name, value)
-            end
+            local failed = put_any(self, key, name, value)
             if failed then
                 return failed
             end
@@ -319,8 +334,7 @@ local function check_status(element, status)
 end
 
 
-local function fill_all(self, source, bounded)
-    local principal, action, resource = source.principal or "*", source.action, source.resource
+local function fill_question(self, principal, action, resource, bounded)
     local failed = check_text("principal", principal) or check_text("action", action)
         or check_text("resource", resource)
     if failed then
@@ -331,7 +345,49 @@ local function fill_all(self, source, bounded)
                         lib.postern_request_principal(handle, principal, #principal, flags))
         or check_status("action", lib.postern_request_action(handle, action, #action))
         or check_status("resource", lib.postern_request_resource(handle, resource, #resource))
+end
+
+
+local function fill_all(self, source, bounded)
+    return fill_question(self, source.principal or "*", source.action, source.resource, bounded)
         or source.context and put_context(self, source.context) or nil
+end
+
+
+-- The other way round than `put_context`: the set's few keys are looked up in what is known.
+local function put_named(self, view)
+    local names, context, more, sees = self.set.names, view.context, view.more, view.sees
+    for i = 1, #names do
+        local name = names[i]
+        local value = context[name]
+        if value ~= nil and sees and not sees(view.gate, name, view.caller) then
+            value = nil
+        end
+        if value == nil and more then
+            value = more[name]
+        end
+        if value ~= nil then
+            local failed = put_any(self, i - 1, name, value)
+            if failed then
+                return failed
+            end
+        end
+    end
+end
+
+
+--- Fills a request that is like new with what one gate sees of a call.
+-- @tparam table view `principal`, `action`, `resource`, `bounded` and `context` as for `fill`, the
+-- keys in lower case; optionally `sees`, a `function(gate, key, caller)` that hides keys of the
+-- context, with its `gate` and `caller`, and `more`, keys that are seen where the context has none
+-- @treturn string|nil what cannot be taken; the request is then denied until the next reset
+function Request:fill_view(view)
+    local failed = fill_question(self, view.principal, view.action, view.resource, view.bounded)
+        or put_named(self, view)
+    if failed then
+        self.refused = true
+    end
+    return failed
 end
 
 

@@ -34,8 +34,8 @@ local KINDS = {
     },
     flows = {
         must = { gates = "table", caller = "function", decide = "function" },
-        may = { based_on = "string", principal_for = "function", context_for = "function",
-                resources_for = "function", services = "table" },
+        may = { based_on = "string", principal_for = "function", sees = "function",
+                adds = "function", resources_for = "function", services = "table" },
     },
     tables = {
         must = { data = "table" },

@@ -111,11 +111,12 @@ local function list_of(source, name)
     if type(source) == "string" then
         source = { { name = name, text = source } }
     end
-    local origins = {}
+    local origins, complete = {}, true
     for i, policy in ipairs(source) do
         if type(policy.text) ~= "string" then
             error(("policy %d has no text"):format(i), 3)
         end
+        complete = complete and policy.name and policy.line and policy.column
         origins[i] = {
             name = policy.name or name or "policy",
             text = policy.text,
@@ -123,7 +124,7 @@ local function list_of(source, name)
             column = policy.column or 1,
         }
     end
-    return origins
+    return complete and source or origins -- one list may so serve many sets
 end
 
 
@@ -143,9 +144,26 @@ local function add_all(builder, origins)
 end
 
 
+-- Sets that mention the same keys in the same order share the list of their names: an estate of
+-- thousands of APIs has few such lists, and what is worked out for one serves all its sets.
+local layouts = setmetatable({}, { __mode = "v" })
+
+local function names_of(handle)
+    local names = {}
+    for key = 0, lib.postern_set_key_count(handle) - 1 do
+        lib.postern_set_key(handle, key, span)
+        names[key + 1] = text_of(span) or ""
+    end
+    local layout = table.concat(names, "\0")
+    layouts[layout] = layouts[layout] or names
+    return layouts[layout]
+end
+
+
 --- Compiles policies into a set.
 -- @tparam string|{table,...} source the text of one policy, or a list of `{name=, text=}`; an item
--- may say the `line` and `column` where it begins in the file it is a part of
+-- may say the `line` and `column` where it begins in the file it is a part of; a list whose items
+-- say everything is kept: leave it unchanged
 -- @tparam[opt] table options `type` (a policy type; by default detected from the first policy, see
 -- `detect`), `strictness` (`attachable`, the default, or `structural`), `api_arn` (what
 -- `execute-api:/` stands for), `name` (what errors call a policy without a name)
@@ -174,8 +192,10 @@ function _M.compile(source, options)
     return setmetatable({
         handle = handle,
         type = policy_type,
+        --- The names of the condition keys, as `keys` answers them. Shared by sets that mention the
+        -- same keys, and what requests are filled by: nobody may change it.
+        names = names_of(handle),
         origins = origins, -- the sources, for the places and for quoting
-        documents = {},    -- those sources as documents, read when first asked for
     }, Set)
 end
 
@@ -202,11 +222,11 @@ end
 
 
 --- The condition keys the set mentions, in lower case.
--- @treturn {string,...} key index + 1 to name
+-- @treturn {string,...} key index + 1 to name, a new list
 function Set:keys()
     local keys = {}
-    for key = 0, lib.postern_set_key_count(self.handle) - 1 do
-        keys[key + 1] = self:key_name(key)
+    for i, name in ipairs(self.names) do
+        keys[i] = name
     end
     return keys
 end
@@ -216,10 +236,7 @@ end
 -- @tparam number key
 -- @treturn string|nil nil when there is no such key
 function Set:key_name(key)
-    if lib.postern_set_key(self.handle, key, span) ~= lib.POSTERN_OK then
-        return nil
-    end
-    return text_of(span) or ""
+    return self.names[key + 1]
 end
 
 
@@ -299,6 +316,8 @@ end
 -- @treturn number the statement's node
 function Set:source(statement)
     local found = self:statement(statement)
+    -- The sources as documents, read when first asked for.
+    self.documents = self.documents or {}
     local doc = self.documents[found.policy]
     if not doc then
         -- It compiled once, so it reads again; nothing but lack of memory can refuse it now.

@@ -46,7 +46,7 @@ local MEMBERS = {
 
 -- Condition keys that tell of an IAM caller (IAM User Guide, "AWS global condition context keys":
 -- properties of the principal and of a role session), and the prefix that most of them share.
-local PRINCIPAL_PREFIX = "^aws:principal"
+local PRINCIPAL_PREFIX = "aws:principal"
 local PRINCIPAL_KEYS = {
     ["aws:arn"] = true, ["aws:userid"] = true, ["aws:username"] = true,
     ["aws:assumedroot"] = true, ["aws:federatedprovider"] = true, ["aws:tokenissuetime"] = true,
@@ -61,7 +61,7 @@ local PRINCIPAL_KEYS = {
 }
 
 -- Seen by the API and the endpoint when the call came through a private custom domain name.
-local VIA_DOMAIN = "execute-api:viaDomainArn"
+local VIA_DOMAIN = "execute-api:viadomainarn"
 
 local BECAUSE = {
     public = "the API has no resource policy and is open to everybody",
@@ -152,6 +152,7 @@ local function caller_of(request, attached, config)
         or ((request.principal or ANYONE) ~= ANYONE and "valid" or "missing")
     if gateway.domain then
         caller.demands = { "domain" }
+        caller.domain_keys = { [VIA_DOMAIN] = gateway.domain }
     end
 
     if gateway.auth ~= "IAM" then
@@ -193,9 +194,8 @@ local function principal_for(gate, request, caller)
 end
 
 
-local function tells_of_principal(name)
-    return type(name) == "string"
-        and (PRINCIPAL_KEYS[name:lower()] or name:lower():find(PRINCIPAL_PREFIX) ~= nil)
+local function tells_of_principal(key)
+    return PRINCIPAL_KEYS[key] or key:sub(1, #PRINCIPAL_PREFIX) == PRINCIPAL_PREFIX
 end
 
 
@@ -206,35 +206,16 @@ local ENDPOINT_KEYS = {
 }
 
 
-local function hides(gate, name)
-    return (gate == "resource" or gate == "domain") and type(name) == "string"
-        and ENDPOINT_KEYS[name:lower()] == true
+local function sees(gate, key, caller)
+    if ENDPOINT_KEYS[key] and (gate == "resource" or gate == "domain") then
+        return false
+    end
+    return sees_signer(gate, caller) or not tells_of_principal(key)
 end
 
 
-local function has_key(context, wanted)
-    for name in pairs(context) do
-        if type(name) == "string" and name:lower() == wanted then
-            return true
-        end
-    end
-    return false
-end
-
-
-local function context_for(gate, request, caller)
-    local context, named = request.context or {}, sees_signer(gate, caller)
-    local domain = gate ~= "domain" and caller.gateway.domain
-    local seen = {}
-    for name, value in pairs(context) do
-        if (named or not tells_of_principal(name)) and not hides(gate, name) then
-            seen[name] = value
-        end
-    end
-    if domain and not has_key(seen, VIA_DOMAIN:lower()) then
-        seen[VIA_DOMAIN] = domain
-    end
-    return seen
+local function adds(gate, _, caller)
+    return gate ~= "domain" and caller.domain_keys or nil
 end
 
 
@@ -351,7 +332,8 @@ pack = {
     gates = ORDER,
     caller = caller_of,
     principal_for = principal_for,
-    context_for = context_for,
+    sees = sees,
+    adds = adds,
     resources_for = resources_for,
     decide = decide,
 }

@@ -8,9 +8,9 @@
 -- of a call whatever the authorization of the method ("Use VPC endpoint policies for private APIs
 -- in API Gateway").
 --
--- `context.gate` says for which gate the keys are asked. Without it the answer serves all of them,
--- so the signer of a call through an endpoint is there, and the flow keeps it from the others.
--- `context.principal` is what an identity pack answered; it stands there only when it was verified.
+-- The answer serves all gates, so the signer of a call through an endpoint is there whatever the
+-- method asks for, and the flow keeps it from the other gates. `context.principal` is what an
+-- identity pack answered; it stands there only when it was verified.
 
 local TYPES = {
     root = "Account", user = "User", federated = "FederatedUser", session = "AssumedRole",
@@ -21,12 +21,7 @@ local TYPES = {
 
 
 local function is_visible(context)
-    if not context.api or context.api.authorization == "IAM" then
-        return true
-    elseif context.gate == nil then
-        return context.endpoint ~= nil
-    end
-    return context.gate == "endpoint"
+    return not context.api or context.api.authorization == "IAM" or context.endpoint ~= nil
 end
 
 

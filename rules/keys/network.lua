@@ -38,6 +38,29 @@ local function read_quad(text)
 end
 
 
+local DOT, ZERO, NINE = ("."):byte(), ("0"):byte(), ("9"):byte()
+
+-- Whether a text is a dotted quad, as most addresses are. Byte by byte, since a pattern with
+-- captures costs more than everything else about the address.
+local function is_quad(text)
+    local dots, digits, value = 0, 0, 0
+    for i = 1, #text do
+        local byte = text:byte(i)
+        if byte == DOT and digits > 0 then
+            dots, digits, value = dots + 1, 0, 0
+        elseif byte >= ZERO and byte <= NINE and value < 26 and (value > 0 or digits == 0) then
+            digits, value = digits + 1, value * 10 + byte - ZERO
+        else
+            return false
+        end
+        if value > 255 then
+            return false
+        end
+    end
+    return dots == 3 and digits > 0
+end
+
+
 -- The groups of one side of `::`, or nil; a dotted quad may only be the last of all.
 local function read_groups(text, may_end_dotted)
     local groups = {}
@@ -128,6 +151,8 @@ end
 local function canonical(text)
     if type(text) ~= "string" or #text > LONGEST then
         return nil
+    elseif is_quad(text) then
+        return text
     end
     -- A port can only be told from an address in brackets or behind a dotted quad.
     text = text:match("^%[([%x:.]+)%]$") or text:match("^%[([%x:.]+)%]:%d+$")
@@ -181,7 +206,7 @@ end
 -- The peer of a UNIX socket, as hosts spell it, has no address.
 local function peer_of(context)
     local peer = context.peer
-    if peer == nil or (type(peer) == "string" and peer:find("^unix:")) then
+    if peer == nil or (type(peer) == "string" and peer:sub(1, 5) == "unix:") then
         return nil
     end
     return peer

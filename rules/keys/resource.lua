@@ -3,14 +3,13 @@
 -- Source: IAM User Guide, "AWS global condition context keys": the account that owns the resource,
 -- and its organization. The API Gateway Developer Guide, "AWS condition keys that can be used in
 -- API Gateway resource policies", does not list them, so a resource policy of an API does not see
--- them; endpoint and identity policies do. `context.gate` says for which gate the keys are asked;
--- without it they are there.
+-- them; endpoint and identity policies do. The flow keeps them from the former.
 
 
 local function owner(name)
     return function(context)
         local api = context.api
-        if not api or context.gate == "resource" then
+        if not api then
             return nil
         end
         local value = api[name]

@@ -100,9 +100,11 @@ end
 
 
 local function check_stage(api, stage)
-    if type(stage) ~= "string" or not (stage == DEFAULT_STAGE or stage:find("^[%w_-]+$")) then
+    if api.stages and contains(api.stages, stage) then
+        return stage
+    elseif type(stage) ~= "string" or not (stage == DEFAULT_STAGE or stage:find("^[%w_-]+$")) then
         return nil, "the path does not begin with a stage", FORBIDDEN
-    elseif api.stages and #api.stages > 0 and not contains(api.stages, stage) then
+    elseif api.stages and #api.stages > 0 then
         return nil, ("the API has no stage `%s`"):format(stage), FORBIDDEN
     end
     return stage
@@ -119,10 +121,15 @@ local function split_stage(api, path)
 end
 
 
--- Where the call goes: `{stage, path, domain}`, the path being what follows the stage.
+-- Where the call goes: `{stage, path, domain}`, the path being what follows the stage. It becomes
+-- the answer.
 local function locate(context)
     local api, http = context.api, context.http or {}
-    local place = { stage = context.stage, path = http.path or "/" }
+    local place = {
+        stage = context.stage, path = http.path or "/", domain = nil,
+        -- Filled in when the question is known.
+        action = nil, resource = nil, also = nil,
+    }
     if place.path:sub(1, 1) ~= "/" then
         return nil, "the path does not begin with `/`", BAD_REQUEST
     end
@@ -152,10 +159,13 @@ end
 -- ---- The question ----------------------------------------------------------
 
 
+local USUAL = { GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true,
+                OPTIONS = true }
+
 -- Methods are case-sensitive (RFC 9110) and policies name them in upper case. A backend that takes
 -- `get` for GET would make a Deny on GET worthless, so there is no `get`.
 local function check_method(method)
-    if type(method) ~= "string" or not method:find("^%u[%u%d_-]*$") then
+    if not USUAL[method] and (type(method) ~= "string" or not method:find("^%u[%u%d_-]*$")) then
         return nil, "the method is not in upper case", BAD_REQUEST
     end
     return method
@@ -253,14 +263,11 @@ local function resolve(context)
     if #resource > MAX_ARN then
         return nil, ("the ARN of the method is longer than %d bytes"):format(MAX_ARN), TOO_LONG
     end
-    local question = {
-        action = action, resource = resource,
-        stage = place.stage, path = place.path, domain = place.domain,
-    }
+    place.action, place.resource = action, resource
     if not api.websocket and renews_cache(context) then
-        question.also = { { action = "execute-api:InvalidateCache", resource = resource } }
+        place.also = { { action = "execute-api:InvalidateCache", resource = resource } }
     end
-    return question
+    return place
 end
 
 

@@ -92,7 +92,8 @@ describe("a case", function()
         local text = line_of('{"resource":"api.json"}')
         local first, second = check("Allowed", text), check("Allowed", text)
         assert.equal(1, reads)
-        assert.equal(first.decision.trace.entries[1].set, second.decision.trace.entries[1].set)
+        assert.equal(first.decision.trace:entries()[1].set,
+                     second.decision.trace:entries()[1].set)
         assert.equal("dir/api.json", first.decision.deciding.file)
         assert.equal(1, first.decision.deciding.line)
         check_error("file", '"none.json"', "policy file `dir/none.json`: no such file",

@@ -310,7 +310,7 @@ describe("the command line, used wrongly,", function()
     end)
 
     it("refuses a request it cannot take", function()
-        check_error("^request: context `aws:SourceIp`: the value cannot be taken: not valid UTF%-8",
+        check_error("^request: context `aws:sourceip`: the value cannot be taken: not valid UTF%-8",
                     "eval", "--policy", "api.json", CALL, "--context", "aws:SourceIp=\255")
         check_error("^request: action: give a text", "eval", "--policy", "api.json", "--action", "",
                     "--resource", METHOD)

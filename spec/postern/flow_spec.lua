@@ -1,3 +1,4 @@
+local requests = require("postern.request")
 local sets = require("postern.set")
 local rules = require("postern.rules")
 local flow = require("postern.flow")
@@ -148,16 +149,11 @@ describe("a flow", function()
         it("when a set cannot decide without a value", function()
             local gates = { resource = policy("resource", allow('"*"', ',"Condition":'
                 .. '{"StringLike":{"k":"*"}}')) }
-            local combined = assert(flow.new(pack, gates))
-            local request = combined.entries.resource[1].request
-            local fill = request.fill
-            request.fill = function(self, source)
-                fill(self, source)
-                self:unresolved(self.set:find_key("k"))
-                return true
-            end
-            check_error(combined:decide({ action = "a:b", resource = METHOD }),
-                        "the value of `k` is needed")
+            local decision = assert(flow.new(pack, gates)):decide({
+                action = "a:b", resource = METHOD, context = { K = requests.UNRESOLVED },
+            })
+            check_error(decision, "the value of `k` is needed")
+            assert.equal("k", decision.needs)
         end)
     end)
 
@@ -193,10 +189,52 @@ describe("a flow", function()
             assert.same({ endpoint = { ALICE, "user" }, resource = { ALICE, "user" } }, seen)
         end)
 
+        it("hides keys from a gate, and says so when it explains", function()
+            local when = ',"Condition":{"StringEquals":{"a":"1"},"Null":{"b":"true"}}'
+            local gates = { resource = policy("resource", allow('"*"', when)),
+                            endpoint = policy("endpoint", allow('"*"', when)) }
+            local members = { sees = function(gate, key, caller)
+                assert(caller.kind == "user")
+                return not (key == "b" and gate == "endpoint")
+            end }
+            local decision = decide_with(members, gates, { context = { A = "1", B = "2" } })
+            assert.equal("Allowed", decision.gates.endpoint)
+            assert.equal("ImplicitlyDenied", decision.gates.resource)
+            for i, shown in ipairs({ {}, { "2" } }) do
+                local statement = decision:explain().statements[i]
+                assert.equal(i == 1, statement.matched)
+                for _, condition in ipairs(statement.condition) do
+                    assert.same(condition.key == "a" and { "1" } or shown,
+                                { unpack(condition.request_values) })
+                end
+            end
+        end)
+
+        it("adds keys where the request has none that the gate sees", function()
+            local gates = { resource = policy("resource", allow('"*"', ',"Condition":'
+                .. '{"StringEquals":{"k":"added"}}')) }
+            local members = { adds = function() return { k = "added" } end }
+            assert.is_true(decide_with(members, gates).allowed)
+            assert.is_false(decide_with(members, gates, { context = { K = "own" } }).allowed)
+            members.sees = function() return false end
+            assert.is_true(decide_with(members, gates, { context = { K = "own" } }).allowed)
+        end)
+
+        it("asks one flow with the resource policies of many APIs", function()
+            local combined = assert(flow.new(pack, { resource = policy("resource", allow('"*"')) }))
+            local request = { action = "a:b", resource = METHOD, context = { k = "1" } }
+            local other = policy("resource", deny('"*"'))
+            local decision = combined:decide(request, other)
+            assert.equal("ExplicitlyDenied", decision.decision)
+            assert.is_true(combined:decide(request).allowed)
+            assert.equal("Deny", decision.deciding.effect)
+            assert.equal("Deny", decision:explain().statements[1].effect)
+        end)
+
         it("explains each gate by what it saw", function()
             local decision = decide_with({
                 principal_for = function(gate) return gate == "resource" and "*" or ALICE end,
-                context_for = function(gate) return { k = gate } end,
+                adds = function(gate) return { k = gate } end,
             }, {
                 resource = policy("resource", allow(('{"AWS":"%s"}'):format(ALICE))),
                 endpoint = policy("endpoint", allow('"*"', ',"Condition":{"StringEquals":'
@@ -430,7 +468,6 @@ describe("a flow", function()
         end)
 
         it("names unresolved keys", function()
-            local requests = require("postern.request")
             local combined = new(function() return CONDITION end)
             local asked = request(PETS)
             asked.context = { k = requests.UNRESOLVED }

@@ -107,7 +107,7 @@ describe("kinds of packs", function()
                  "lazy = true" },
         services = { "data = {}" },
         identities = {},
-        flows = { "principal_for = function() end", "context_for = function() end" },
+        flows = { "principal_for = function() end", "sees = function() end" },
         tables = {},
     }
 
@@ -212,7 +212,7 @@ describe("packs based on others", function()
         decide = function() return "base decide" end }]]
     local MIDDLE = [[return { kind = "flows", name = "middle", api = 1, based_on = "base",
         caller = function() return "middle caller" end,
-        context_for = function() return "middle context" end }]]
+        sees = function() return "middle context" end }]]
     local TOP = [[local pack = { kind = "flows", name = "top", api = 1, based_on = "middle" }
         function pack.decide() return "top, then " .. pack.base.decide() end
         return pack]]
@@ -222,7 +222,7 @@ describe("packs based on others", function()
         local pack = assert(rules.load("flows", "top", read))
         assert.equal("top", pack.name)
         assert.equal("middle caller", pack.caller())
-        assert.equal("middle context", pack.context_for())
+        assert.equal("middle context", pack.sees())
         assert.equal("base check", pack.check())
         assert.same({ "base" }, pack.gates)
     end)

@@ -119,7 +119,7 @@ describe("testing a policy", function()
             ["the first argument is what testing.policy returned"] = function()
                 assert.denies({}, { path = "/dev/" })
             end,
-            ["context `aws:SourceIp`: "] = function()
+            ["context `aws:sourceip`: "] = function()
                 assert.denies(policy, { path = "/dev/", ip = {{}} })
             end,
         }) do

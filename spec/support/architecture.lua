@@ -16,7 +16,7 @@ _M.CORE = {
 --- The Lua modules, in dependency order.
 _M.LUA = {
     "ffi", "document", "glob", "cidr", "crypto", "host/plain", "host/uv", "host/resty", "config",
-    "context", "path", "cache", "network", "decision", "set", "request", "endpoint_services",
+    "context", "path", "cache", "network", "set", "request", "decision", "endpoint_services",
     "endpoint_policy", "endpoint", "keys", "hooks", "services", "rules",
     "identities", "loader", "audit", "flow", "engine", "estate", "cases", "http", "server", "resty",
     "testing", "init", "cli",

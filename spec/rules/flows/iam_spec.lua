@@ -242,7 +242,6 @@ describe("the iam flow", function()
             identity = "NotAttached", boundary = "NotAttached", session = "NotAttached",
         }, verdict.gates)
         assert.equal("wild", verdict.match_kind)
-        assert.is_false(verdict.same_account)
     end)
 
     it("does not apply RCPs to a service they do not act on", function()

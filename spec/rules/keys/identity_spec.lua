@@ -104,44 +104,26 @@ describe("the keys of identity", function()
     describe("are there", function()
         local PRIVATE = { endpoint = { id = "vpce-1" } }
 
-        -- Authorization, gate, through an endpoint, whether the keys are there.
+        -- Authorization, through an endpoint, whether the keys are there. The answer serves all
+        -- gates: the policy of the endpoint sees the signer whenever the signature is valid.
         local ROWS = {
-            { "IAM", nil, false, true }, { "IAM", nil, true, true },
-            { "NONE", nil, false, false }, { "LAMBDA", nil, false, false },
-            { "COGNITO", nil, false, false },
-            -- Without a gate the answer serves them all, so also the policy of the endpoint.
-            { "NONE", nil, true, true }, { "LAMBDA", nil, true, true },
-            { "COGNITO", nil, true, true },
-            -- The resource policy sees the signer for IAM authorization only.
-            { "IAM", "resource", true, true }, { "IAM", "resource", false, true },
-            { "NONE", "resource", true, false }, { "LAMBDA", "resource", true, false },
-            { "COGNITO", "resource", true, false }, { "NONE", "resource", false, false },
-            -- The endpoint policy sees it whenever the signature is valid.
-            { "IAM", "endpoint", true, true }, { "NONE", "endpoint", true, true },
-            { "LAMBDA", "endpoint", true, true }, { "COGNITO", "endpoint", true, true },
-            -- The identity side is there for IAM authorization only.
-            { "IAM", "identity", true, true }, { "NONE", "identity", true, false },
-            { "IAM", "boundary", false, true }, { "IAM", "session", false, true },
-            { "IAM", "scp", false, true }, { "LAMBDA", "scp", true, false },
+            { "IAM", false, true }, { "IAM", true, true },
+            { "NONE", false, false }, { "LAMBDA", false, false }, { "COGNITO", false, false },
+            { "NONE", true, true }, { "LAMBDA", true, true }, { "COGNITO", true, true },
         }
         for _, row in ipairs(ROWS) do
-            local name = ("for %s, gate %s%s: %s"):format(row[1], tostring(row[2]),
-                row[3] and " through an endpoint" or "", tostring(row[4]))
+            local name = ("for %s%s: %s"):format(row[1], row[2] and " through an endpoint" or "",
+                tostring(row[3]))
             it(name, function()
-                local given = context(FULL, row[1], row[3] and PRIVATE or {})
-                given.gate = row[2]
-                assert.same(row[4] and ALL or {}, keys_of(given))
+                local given = context(FULL, row[1], row[2] and PRIVATE or {})
+                assert.same(row[3] and ALL or {}, keys_of(given))
             end)
         end
 
         it("never without a valid signature", function()
             for _, authorization in ipairs({ "NONE", "IAM", "LAMBDA", "COGNITO" }) do
-                for _, gate in ipairs({ false, "resource", "endpoint", "identity" }) do
-                    for _, principal in ipairs({ false, CALLERS.anonymous }) do
-                        local given = context(principal or nil, authorization, PRIVATE)
-                        given.gate = gate or nil
-                        assert.same({}, keys_of(given))
-                    end
+                for _, principal in ipairs({ false, CALLERS.anonymous }) do
+                    assert.same({}, keys_of(context(principal or nil, authorization, PRIVATE)))
                 end
             end
         end)

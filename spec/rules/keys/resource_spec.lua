@@ -16,15 +16,6 @@ describe("the keys of the resource", function()
     it("tell whose API is called", function()
         for key, member in pairs(MEMBERS) do
             assert.same(API[member], (pack.keys[key]({ api = API })))
-            for _, gate in ipairs({ "endpoint", "identity", "boundary", "session", "scp" }) do
-                assert.same(API[member], (pack.keys[key]({ api = API, gate = gate })))
-            end
-        end
-    end)
-
-    it("are absent in the resource policy of an API", function()
-        for key in pairs(MEMBERS) do
-            assert.same({}, { pack.keys[key]({ api = API, gate = "resource" }) })
         end
     end)
 
