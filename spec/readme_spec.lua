@@ -3,6 +3,8 @@
 -- A block marked `sh` (but for `make`, which would start this very suite) or `lua` is run; an
 -- `output` block behind it is compared to the letter. A block marked `lua busted` is run by busted.
 -- The lines of a `text` block have to stand in what `make run` prints.
+local documents = require("spec.support.documents")
+
 local BUILD = os.getenv("POSTERN_BUILD") or "build"
 local LUA = ("luajit -e 'package.path = \"./lua/?.lua;./lua/?/init.lua;\" .. package.path; "
     .. "package.cpath = \"%s/?.so;\" .. package.cpath' "):format(BUILD)
@@ -13,32 +15,6 @@ local BUSTED_CONFIG = ([[return { default = {
 } }]]):format(BUILD)
 local BUSTED = "luajit $(command -v busted) --ignore-lua -o plainTerminal -f %s %%s"
 local DOCUMENTS = { "README.md" }
-
-
-local function read(path)
-    local file = assert(io.open(path))
-    local text = file:read("*a")
-    file:close()
-    return text
-end
-
-
-local function blocks_of(path)
-    local blocks, block, number = {}, nil, 0
-    for line in read(path):gmatch("([^\n]*)\n") do
-        number = number + 1
-        local info = line:match("^```(.*)$")
-        if info and not block then
-            block = { info = info, lines = {}, place = ("%s:%d"):format(path, number) }
-        elseif info then
-            block.text = table.concat(block.lines, "\n") .. "\n"
-            blocks[#blocks + 1], block = block, nil
-        elseif block then
-            block.lines[#block.lines + 1] = line
-        end
-    end
-    return blocks
-end
 
 
 local function run(command)
@@ -84,7 +60,7 @@ end
 
 for _, path in ipairs(DOCUMENTS) do
     describe(path, function()
-        local blocks = blocks_of(path)
+        local blocks = documents.blocks(path)
 
         for i, block in ipairs(blocks) do
             local after = blocks[i + 1]
@@ -112,8 +88,8 @@ for _, path in ipairs(DOCUMENTS) do
         end
 
         it("names targets that the Makefile has", function()
-            local makefile, count = read("Makefile"), 0
-            for target in read(path):gmatch("make ([a-z][a-z-]+)") do
+            local makefile, count = documents.read("Makefile"), 0
+            for target in documents.read(path):gmatch("make ([a-z][a-z-]+)") do
                 count = count + 1
                 assert.truthy(makefile:find("\n" .. target:gsub("%-", "%%-") .. ":"),
                     "no target " .. target)

@@ -406,6 +406,16 @@ int postern_explain_condition(const postern_set *set, postern_request *request,
 int postern_explain_value(const postern_set *set, postern_request *request, uint32_t statement,
                           uint32_t condition, uint32_t value, postern_span *out);
 
+/* Whether one value of a statement meets the request on its own: of Action,
+ * Resource or Principal by its place in the document (those of a Principal map
+ * counted through), or for POSTERN_ELEMENT_CONDITION of condition `condition`,
+ * which is not looked at otherwise. What negates is left out: a value of a Not
+ * element or a negated operator meets what it names. A key that is absent is
+ * met by Null alone. Coverage is counted with it: which values ever matter. */
+int postern_explain_match(const postern_set *set, postern_request *request, uint32_t statement,
+                          int32_t element, uint32_t condition, uint32_t value,
+                          postern_verdict *out);
+
 /* ---- Names -------------------------------------------------------------- */
 
 /* Static text for an enum member, as decisions, logs and documents spell it;

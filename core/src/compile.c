@@ -148,7 +148,10 @@ static int compile_incomplete(const struct job *job, uint32_t node, postern_span
     int status = push_resource(job, node, text, &template);
     bool fills = type == POSTERN_IDENTITY || type == POSTERN_BOUNDARY || type == POSTERN_SCP;
     if (status != POSTERN_OK || !fills) return status;
-    return push_joined(job, node, text, (postern_span){fill, 2 * (size_t)(5 - colons)}, &template);
+    status = push_joined(job, node, text, (postern_span){fill, 2 * (size_t)(5 - colons)}, &template);
+    postern__vector *templates = &job->builder->templates;
+    if (status == POSTERN_OK) POSTERN__AT(templates, postern__template, templates->count - 1)->again = 1;
+    return status;
 }
 
 static int count_colons(postern_span text, bool live) {

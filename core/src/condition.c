@@ -332,3 +332,51 @@ postern_truth postern__condition_test(const postern__condition *condition,
     if (condition->count == 0) return test_no_operands(condition);
     return match_values(condition, cell, bench, key);
 }
+
+/* ---- One policy value, for explaining --------------------------------------*/
+
+/* A range alone, parsed again: the set of ranges only says which is longest. */
+static bool in_range(postern_span text, const postern__value *value) {
+    postern__prefix prefix;
+    if ((value->parsed & POSTERN__USE_ADDRESS) == 0 || !postern__prefix_parse(text, &prefix)) {
+        return false;
+    }
+    unsigned length = prefix.length;
+    return value->address.family == prefix.address.family &&
+           (value->address.high & postern__high_mask(length)) == prefix.address.high &&
+           (value->address.low & postern__low_mask(length)) == prefix.address.low;
+}
+
+static postern_truth operand_meets(const postern__condition *condition,
+                                   const postern__operand *operand, const postern__value *value,
+                                   const postern__bench *bench, int32_t *key) {
+    if (infos[condition->operator_id].operand == POSTERN__OPERAND_CIDR) {
+        postern_span text = {bench->pool.texts + operand->text, operand->length};
+        return TRUTH(in_range(text, value));
+    }
+    return tests[condition->operator_id](operand, value, bench, key);
+}
+
+postern_truth postern__operand_test(const postern__condition *condition, uint32_t index,
+                                    const postern__bench *bench, int32_t *key) {
+    const postern__cell *cell = &bench->row->cells[condition->symbol];
+    const postern__operand *operand = &bench->operands[condition->first + index];
+    bool presence = condition->operator_id == POSTERN__OP_NULL;
+    if (!operand->usable) return POSTERN_NO;
+    if (cell->state == POSTERN__UNRESOLVED) {
+        *key = (int32_t)condition->symbol;
+        return POSTERN_UNKNOWN;
+    }
+    if (presence) return TRUTH((operand->as.boolean != 0) == postern__cell_absent(cell));
+    if (condition->quantifier == POSTERN__PLAIN && cell->state == POSTERN__LIST) return POSTERN_NO;
+    postern_truth any = POSTERN_NO;
+    for (uint32_t i = 0; i < cell->count && any != POSTERN_YES; i++) {
+        int32_t needed = -1;
+        const postern__value *value = &bench->row->values[cell->first + i];
+        postern_truth one = operand_meets(condition, operand, value, bench, &needed);
+        if (one == POSTERN_NO) continue;
+        any = one;
+        *key = one == POSTERN_UNKNOWN ? needed : -1;
+    }
+    return any;
+}

@@ -102,6 +102,12 @@ static inline postern_truth postern__truth_not(postern_truth a) {
 postern_truth postern__condition_test(const postern__condition *condition,
                                       const postern__bench *bench, int32_t *key);
 
+/* Whether one policy value, the one at `index`, meets the cell: any of its
+ * values, before a negation, whatever IfExists and set operators say of a
+ * missing key. A list under an operator without a set operator meets nothing. */
+postern_truth postern__operand_test(const postern__condition *condition, uint32_t index,
+                                    const postern__bench *bench, int32_t *key);
+
 /* A code-with-variables against a text: unknown when a variable is. */
 postern_truth postern__template_match(const postern__template *template,
                                       const postern__bench *bench, postern_span text,

@@ -47,8 +47,8 @@ postern_truth postern__resource_matches(const postern__scene *scene, const poste
 
 /* At a gateway endpoint a named account is its root user only (AWS PrivateLink
  * Guide, "Control access to VPC endpoints using endpoint policies"). */
-static postern__principal_list principals_of(const postern__scene *scene,
-                                             const postern__rule *rule) {
+postern__principal_list postern__rule_principals(const postern__scene *scene,
+                                                 const postern__rule *rule) {
     int32_t symbol = scene->set->principal_arn;
     return (postern__principal_list){
         .principals =
@@ -81,7 +81,7 @@ void postern__principal_finding(const postern__scene *scene, const postern__rule
         out->sure = POSTERN_MATCH_NA;
         return;
     }
-    postern__principal_list list = principals_of(scene, rule);
+    postern__principal_list list = postern__rule_principals(scene, rule);
     if (rule->not_principal) {
         not_principal_finding(scene, rule, &list, out);
     } else {

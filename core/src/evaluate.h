@@ -33,6 +33,10 @@ postern_truth postern__resource_matches(const postern__scene *scene, const poste
 void postern__principal_finding(const postern__scene *scene, const postern__rule *rule,
                                 postern__finding *out);
 
+/* The values of Principal or NotPrincipal, ready to meet the caller. */
+postern__principal_list postern__rule_principals(const postern__scene *scene,
+                                                 const postern__rule *rule);
+
 /* All elements, cheapest first, stopping at the first clear no. */
 postern__finding postern__rule_finding(const postern__scene *scene, const postern__rule *rule);
 

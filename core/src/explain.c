@@ -134,6 +134,94 @@ int postern_explain_value(const postern_set *set, postern_request *request, uint
     return POSTERN_OK;
 }
 
+/* ---- One value of a statement ---------------------------------------------*/
+
+static postern_truth action_value(const postern__scene *scene, const postern__rule *rule,
+                                  uint32_t value) {
+    const postern__template *templates =
+        POSTERN__ITEMS(scene->set, templates, postern__template) + rule->actions.first;
+    return postern__glob_match(&templates[value].glob, scene->bench.pool.texts, scene->action)
+               ? POSTERN_YES
+               : POSTERN_NO;
+}
+
+/* A value may have two readings, each a template of its own. */
+static int resource_value(const postern__scene *scene, const postern__rule *rule, uint32_t value,
+                          postern_truth *out, int32_t *key) {
+    const postern__template *templates =
+        POSTERN__ITEMS(scene->set, templates, postern__template) + rule->resources.first;
+    int64_t at = -1;
+    bool found = false;
+    *out = POSTERN_NO;
+    for (uint32_t i = 0; i < rule->resources.count; i++) {
+        if (!templates[i].again) at++;
+        if (at != value) continue;
+        found = true;
+        postern_truth one =
+            postern__template_match(&templates[i], &scene->bench, scene->resource, key);
+        if (*out != POSTERN_YES && one != POSTERN_NO) *out = one;
+    }
+    return found ? POSTERN_OK : POSTERN_MISUSE;
+}
+
+static postern_truth principal_value(const postern__scene *scene, const postern__rule *rule,
+                                     uint32_t value, postern_verdict *out) {
+    postern__principal_list list = postern__rule_principals(scene, rule);
+    postern_match sure, possible;
+    list.principals += value;
+    list.count = 1;
+    postern__principal_match(&list, &scene->request->caller, &sure, &possible);
+    out->match = sure != POSTERN_MATCH_NONE ? sure : possible;
+    if (sure != POSTERN_MATCH_NONE) return POSTERN_YES;
+    return possible != POSTERN_MATCH_NONE ? POSTERN_UNKNOWN : POSTERN_NO;
+}
+
+static int condition_value(const postern__scene *scene, uint32_t statement, uint32_t condition,
+                           uint32_t value, postern_truth *out, int32_t *key) {
+    const postern__rule *rule = postern__set_rule(scene->set, statement);
+    if (condition >= rule->conditions.count) return POSTERN_MISUSE;
+    const postern__condition *stored = conditions_of(scene->set, statement) + condition;
+    if (value >= stored->count) return POSTERN_MISUSE;
+    *out = postern__operand_test(stored, value, &scene->bench, key);
+    return POSTERN_OK;
+}
+
+int postern_explain_match(const postern_set *set, postern_request *request, uint32_t statement,
+                          int32_t element, uint32_t condition, uint32_t value,
+                          postern_verdict *out) {
+    int status = postern__request_ready(request, set);
+    if (status != POSTERN_OK) return status;
+    if (statement >= set->rules.count) return POSTERN_MISUSE;
+    postern__scene scene;
+    postern__scene_init(&scene, set, request);
+    const postern__rule *rule = postern__set_rule(set, statement);
+    postern_verdict verdict = {.result = POSTERN_YES, .key = -1};
+    postern_truth truth = POSTERN_NO;
+    int32_t key = -1;
+    switch (element) {
+    case POSTERN_ELEMENT_ACTION:
+        if (value >= rule->actions.count) return POSTERN_MISUSE;
+        truth = action_value(&scene, rule, value);
+        break;
+    case POSTERN_ELEMENT_RESOURCE:
+        status = resource_value(&scene, rule, value, &truth, &key);
+        break;
+    case POSTERN_ELEMENT_PRINCIPAL:
+        if (value >= rule->principals.count) return POSTERN_MISUSE;
+        truth = principal_value(&scene, rule, value, &verdict);
+        key = set->principal_arn;
+        break;
+    case POSTERN_ELEMENT_CONDITION:
+        status = condition_value(&scene, statement, condition, value, &truth, &key);
+        break;
+    default: return POSTERN_MISUSE;
+    }
+    if (status != POSTERN_OK) return status;
+    note(&verdict, (postern_element)element, truth, key);
+    *out = verdict;
+    return POSTERN_OK;
+}
+
 const char *postern_outcome_name(int32_t outcome) {
     switch ((postern_outcome)outcome) {
     case POSTERN_IMPLICITLY_DENIED: return "ImplicitlyDenied";

@@ -152,6 +152,7 @@ int postern__template_compile(postern__template_tables *tables, postern_span tex
     size_t start = texts->count, length = 0;
     if (!postern__vector_reserve(texts, 2 * text.length + 1)) return POSTERN_NO_MEMORY;
     out->variables = 0;
+    out->again = 0;
     int status = encode(tables, text, mode, live, (unsigned char *)texts->items + start, &length,
                         &out->variables);
     if (status != POSTERN_OK) return status;

@@ -53,6 +53,7 @@ typedef struct postern__variable {
 typedef struct postern__template {
     postern__glob glob;
     uint32_t variables; /* how many; 0: glob is ready to match */
+    uint32_t again;     /* 1: reads the value of the template before it in another way */
 } postern__template;
 
 typedef enum postern__template_mode {

@@ -91,7 +91,108 @@ static void out_of_range_is_misuse(void) {
     postern_set_free(set);
 }
 
+/* ---- One value ------------------------------------------------------------ */
+
+static int32_t value_of(const postern_set *set, postern_request *request, int32_t element,
+                        uint32_t condition, uint32_t value) {
+    postern_verdict verdict = {.result = 99};
+    int status = postern_explain_match(set, request, 0, element, condition, value, &verdict);
+    CHECK((status == POSTERN_OK) == (verdict.result != 99));
+    CHECK(status == POSTERN_OK || status == POSTERN_MISUSE);
+    if (verdict.result == POSTERN_NO) CHECK(verdict.failed == 1u << element);
+    return status == POSTERN_OK ? verdict.result : -1;
+}
+
+/* `y`, `n`, `u` for unknown and `-` (no such value) for the values of one element. */
+static void check_values(const char *statement, int32_t type, int32_t element, const char *expected) {
+    char text[1024];
+    snprintf(text, sizeof text, "{'Version':'2012-10-17','Statement':[{'Effect':'Deny',%s}]}",
+             statement);
+    postern_set *set = set_of_type(type, POSTERN_STRUCTURAL, text);
+    postern_request *request = request_of(set, ALICE, "x:y", METHOD);
+    put_key(request, set, "a", "1");
+    put_key(request, set, "ip", "10.1.2.3");
+    put_key(request, set, "ip6", "2001:db8::1");
+    int32_t k = postern_set_find_key(set, "k", 1), m = postern_set_find_key(set, "m", 1);
+    if (k >= 0) postern_request_unresolved(request, (uint32_t)k);
+    if (m >= 0) {
+        postern_request_list(request, (uint32_t)m);
+        postern_request_append(request, (uint32_t)m, "p", 1);
+        postern_request_append(request, (uint32_t)m, "q", 1);
+    }
+    for (uint32_t i = 0; expected[i] != '\0'; i++) {
+        int32_t one = value_of(set, request, element, 0, i);
+        CHECK_ROW(one == (expected[i] == '-' ? -1 : expected[i] == 'n' ? POSTERN_NO
+                          : expected[i] == 'y' ? POSTERN_YES : POSTERN_UNKNOWN), text);
+    }
+    CHECK(value_of(set, request, POSTERN_ELEMENT_NONE, 0, 0) == -1);
+    CHECK(value_of(set, request, 5, 0, 0) == -1);
+    CHECK(value_of(set, request, POSTERN_ELEMENT_CONDITION, 99, 0) == -1);
+    CHECK(value_of(set, request, element, 0, UINT32_MAX) == -1);
+    postern_request_free(request);
+    postern_set_free(set);
+}
+
+static void each_value_stands_alone(void) {
+#define ON(what) "'Principal':'*','Action':'*','Resource':'*','Condition':{" what "}"
+    static const struct {
+        const char *statement;
+        int32_t element;
+        const char *expected;
+    } rows[] = {
+        {"'Principal':'*','Action':['a:b','X:Y','x:*'],'Resource':'*'", POSTERN_ELEMENT_ACTION, "nyy-"},
+        {"'Principal':'*','NotAction':['x:y','a:b'],'Resource':'*'", POSTERN_ELEMENT_ACTION, "yn-"},
+        {"'Principal':'*','Action':'*','Resource':['arn:aws:s3:::b','" METHOD "','*']",
+         POSTERN_ELEMENT_RESOURCE, "nyy-"},
+        {"'Principal':'*','Action':'*','NotResource':['arn:aws:execute-api:*:*:*/${k}','arn']",
+         POSTERN_ELEMENT_RESOURCE, "un-"},
+        {"'Principal':{'Service':'s.amazonaws.com','AWS':['111122223333','" ALICE "','444455556666']},"
+         "'Action':'*','Resource':'*'", POSTERN_ELEMENT_PRINCIPAL, "nyyn-"},
+        {"'NotPrincipal':{'AWS':['444455556666','" ALICE "']},'Action':'*','Resource':'*'",
+         POSTERN_ELEMENT_PRINCIPAL, "ny-"},
+        {ON("'StringEquals':{'a':['2','1','${k}']}"), POSTERN_ELEMENT_CONDITION, "nyu-"},
+        {ON("'StringNotLike':{'a':['1*','2']}"), POSTERN_ELEMENT_CONDITION, "yn-"},
+        {ON("'IpAddress':{'ip':['10.0.0.0/8','10.1.2.3','10.2.0.0/16','::/0','::ffff:10.1.2.0/120']}"),
+         POSTERN_ELEMENT_CONDITION, "yynny-"},
+        {ON("'NotIpAddress':{'ip6':['2001:db8::/33','0.0.0.0/0','2001:db8::/126','2001:db8:1::/48']}"),
+         POSTERN_ELEMENT_CONDITION, "ynyn-"},
+        {ON("'IpAddress':{'a':['0.0.0.0/0','no range']}"), POSTERN_ELEMENT_CONDITION, "nn-"},
+        {ON("'StringEquals':{'k':['1','2']}"), POSTERN_ELEMENT_CONDITION, "uu-"},
+        {ON("'NumericEquals':{'k':['1','x']}"), POSTERN_ELEMENT_CONDITION, "un-"},
+        {ON("'StringEqualsIfExists':{'absent':['1']}"), POSTERN_ELEMENT_CONDITION, "n-"},
+        {ON("'Null':{'absent':['true','false']}"), POSTERN_ELEMENT_CONDITION, "yn-"},
+        {ON("'Null':{'a':['true','false']}"), POSTERN_ELEMENT_CONDITION, "ny-"},
+        {ON("'StringEquals':{'m':['p','q']}"), POSTERN_ELEMENT_CONDITION, "nn-"},
+        {ON("'ForAllValues:StringEquals':{'m':['p','x','q']}"), POSTERN_ELEMENT_CONDITION, "yny-"},
+        {ON("'StringEquals':{'a':[]}"), POSTERN_ELEMENT_CONDITION, "-"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        check_values(rows[i].statement, POSTERN_RESOURCE, rows[i].element, rows[i].expected);
+    }
+    /* An incomplete ARN has two readings and stays one value. */
+    check_values("'Action':'*','Resource':['arn:aws:s3','arn:aws:execute-api','*']", POSTERN_IDENTITY,
+                 POSTERN_ELEMENT_RESOURCE, "nyy-");
+    check_values("'Action':'*','Resource':'*'", POSTERN_IDENTITY, POSTERN_ELEMENT_PRINCIPAL, "-");
+}
+
 /* ---- By chance ------------------------------------------------------------ */
+
+/* The values of an element one by one, joined by "or", are the element before
+ * its negation. */
+static void check_element(const postern_set *set, postern_request *request, uint32_t statement,
+                          int32_t element, bool negated) {
+    postern_verdict whole, one;
+    postern_explain_statement(set, request, statement, &whole);
+    bool some = false, perhaps = false;
+    for (uint32_t value = 0; postern_explain_match(set, request, statement, element, 0, value, &one) ==
+                             POSTERN_OK; value++) {
+        some = some || one.result == POSTERN_YES;
+        perhaps = perhaps || one.result == POSTERN_UNKNOWN;
+    }
+    bool failed = (whole.failed & 1u << element) != 0;
+    if (some) CHECK(failed == negated);
+    if (!some && !perhaps) CHECK(failed != negated);
+}
 
 /* The verdicts of all statements, against the elements and the decision. */
 static void check_verdicts(const postern_set *set, postern_request *request) {
@@ -116,6 +217,12 @@ static void check_verdicts(const postern_set *set, postern_request *request) {
         CHECK((whole.result == POSTERN_UNKNOWN) == (whole.key >= 0));
         CHECK(failed == 0 ? whole.failed_at == POSTERN_ELEMENT_NONE
                           : (failed & ((2u << whole.failed_at) - 1)) == 1u << whole.failed_at);
+        const postern__rule *rule = postern__set_rule(set, i);
+        check_element(set, request, i, POSTERN_ELEMENT_ACTION, rule->not_action);
+        check_element(set, request, i, POSTERN_ELEMENT_RESOURCE, rule->not_resource);
+        if (rule->has_principal && !rule->not_principal) {
+            check_element(set, request, i, POSTERN_ELEMENT_PRINCIPAL, false);
+        }
         postern__scene scene;
         postern__scene_init(&scene, set, request);
         postern__finding finding = postern__rule_finding(&scene, postern__set_rule(set, i));
@@ -306,5 +413,6 @@ static void names(void) {
 }
 
 TEST_MAIN(RUN(verdicts_name_what_failed); RUN(out_of_range_is_misuse);
+          RUN(each_value_stands_alone);
           RUN(explain_agrees_with_evaluate); RUN(values_are_told_as_compared);
           RUN(the_longest_expansion_fits_exactly); RUN(names))

@@ -28,7 +28,8 @@ local GATES = {
 
 --- Makes a runner for the lines of one case file.
 -- @tparam table options `name` (the file), `pack` (a flow pack), `read` (a host's reader; names of
--- policy files are relative to the case file)
+-- policy files are relative to the case file), and if wanted `swap`, a function that is shown every
+-- policy as `{name, text}` and may answer the text to take instead
 -- @treturn Cases
 function _M.new(options)
     return setmetatable({
@@ -36,6 +37,7 @@ function _M.new(options)
         folder = options.name:match("^(.*/)") or "",
         pack = options.pack,
         read = options.read,
+        swap = options.swap,
         files = {}, -- policy files by name, and the sets made of nothing but files
         shared = {},
     }, Cases)
@@ -100,7 +102,10 @@ local function policies_of(self, line, doc, node)
 end
 
 
-local function compile(policies, gate, api_arn)
+local function compile(self, policies, gate, api_arn)
+    for _, policy in ipairs(self.swap and policies or {}) do
+        policy.text = self.swap(policy) or policy.text
+    end
     local set, err = sets.compile(policies, {
         type = gate, strictness = "structural", api_arn = api_arn, name = gate,
     })
@@ -116,12 +121,12 @@ local function set_of(self, policies, gate, api_arn)
     local names = { gate, api_arn or "" }
     for i, policy in ipairs(policies) do
         if not policy.is_file then
-            return compile(policies, gate, api_arn)
+            return compile(self, policies, gate, api_arn)
         end
         names[i + 2] = policy.name
     end
     local key = table.concat(names, "\0")
-    self.shared[key] = self.shared[key] or compile(policies, gate, api_arn)
+    self.shared[key] = self.shared[key] or compile(self, policies, gate, api_arn)
     return self.shared[key]
 end
 
@@ -224,6 +229,7 @@ local function read_case(self, text, line, case)
     if not combined then
         refuse("flow", "%s:%d:1: %s", self.name, line, failed)
     end
+    case.gates = gates
     case.decision = combined:decide(request)
     if case.decision.reason == "error" then
         refuse("request", "%s:%d:1: %s", self.name, line, case.decision.error)
@@ -234,8 +240,9 @@ end
 --- Decides one case.
 -- @tparam string text the case's line, or lines
 -- @tparam number line the number of its first line in the file
--- @treturn table `{id, why, expect, decision}`, or `{id, error}` with `error` as `{code, message}`
--- when the case is bad; `id` is the line's number where the case has none
+-- @treturn table `{id, why, expect, decision, gates}`, `gates` being its sets (levels: lists of
+-- them), or `{id, error}` with `error` as `{code, message}` when the case is bad; `id` is the
+-- line's number where the case has none
 function Cases:decide(text, line)
     local case = { id = tostring(line) }
     local ok, err = pcall(read_case, self, text, line, case)

@@ -1,9 +1,10 @@
---- The command line: `postern eval`, `explain`, `version`, `help`.
+--- The command line: `postern eval`, `explain`, `test`, `version`, `help`.
 --
 -- Exit status: 0 allowed (or all cases as expected), 1 denied (or not as expected), 2 error.
 --
 -- *Dependencies*: argparse, dkjson, postern.host.plain, postern.context, postern.document,
--- postern.set, postern.rules, postern.flow, postern.estate, postern.cases, postern.ffi
+-- postern.set, postern.rules, postern.flow, postern.estate, postern.cases, postern.ffi,
+-- postern.cli.test (when called)
 --
 -- @module postern.cli
 local argparse = require("argparse")
@@ -101,6 +102,19 @@ local function add_question(command)
 end
 
 
+-- The command needs luassert and its neighbours, which come with busted; the others do without.
+local function test_command()
+    local ok, command = pcall(require, "postern.cli.test")
+    if not ok and command:find("^module '[^']+' not found") then
+        error({ failure = ("`postern test` needs %s: install the package lua-busted")
+            :format(command:match("'([^']+)'")) }, 0)
+    elseif not ok then
+        error(command, 0)
+    end
+    return command
+end
+
+
 local function make_parser(wanted)
     local parser = argparse("postern", "Decides requests with AWS policy documents.")
         :epilog("Run `postern help eval` for options and examples.")
@@ -121,11 +135,17 @@ local function make_parser(wanted)
     add_help(explain, wanted)
     add_question(explain)
 
+    local test = parser:command("test", "Run specs and case files, and tell what they cover.")
+    add_help(test, wanted)
+    if wanted.test then
+        test_command().add(test)
+    end
+
     add_help(parser:command("version", "Show the version."), wanted)
     local help = parser:command("help", "Show help for a command.")
     add_help(help, wanted)
     help:argument("topic", "The command."):args("?")
-    return parser, { eval = eval, explain = explain, help = help }
+    return parser, { eval = eval, explain = explain, test = test, help = help }
 end
 
 
@@ -716,6 +736,10 @@ function COMMANDS.explain(host, options)
     return answer_one(host, options, true)
 end
 
+function COMMANDS.test(host, options)
+    return test_command().run(host, options)
+end
+
 function COMMANDS.version(host)
     host.out(("postern %s (ABI %d)"):format(core.version, core.abi))
     return ALLOWED
@@ -725,7 +749,7 @@ function COMMANDS.help(host, options, parser, commands)
     local command = parser
     if options.topic then
         command = commands[options.topic]
-            or misuse("no help for `%s`: there is help for eval and explain", options.topic)
+            or misuse("no help for `%s`: there is help for eval, explain and test", options.topic)
     end
     host.out(command:get_help())
     return ALLOWED
@@ -733,10 +757,10 @@ end
 
 
 local function run(host, argv)
-    local wanted = {}
+    local wanted = { test = argv[1] == "test" or argv[2] == "test" }
     local parser, commands = make_parser(wanted)
     if #argv == 0 then
-        misuse("give a command: eval, explain, version or help")
+        misuse("give a command: eval, explain, test, version or help")
     end
     local ran, ok, options = pcall(parser.pparse, parser, argv)
     if wanted.help then
@@ -758,6 +782,9 @@ local function standard_host()
         now = plain.now,
         out = function(line) io.stdout:write(line, "\n") end,
         err = function(line) io.stderr:write(line, "\n") end,
+        -- One line that the next one takes the place of; only where somebody may be watching.
+        progress = function(line) io.stderr:write("\r\27[K", line) end,
+        watched = function() return os.execute("test -t 2") == 0 end,
     }
 end
 

@@ -263,6 +263,10 @@ int postern_explain_condition(const postern_set *set, postern_request *request,
 int postern_explain_value(const postern_set *set, postern_request *request, uint32_t statement,
                           uint32_t condition, uint32_t value, postern_span *out);
 
+int postern_explain_match(const postern_set *set, postern_request *request, uint32_t statement,
+                          int32_t element, uint32_t condition, uint32_t value,
+                          postern_verdict *out);
+
 const char *postern_status_name(int32_t status);
 const char *postern_policy_type_name(int32_t policy_type);
 const char *postern_outcome_name(int32_t outcome);

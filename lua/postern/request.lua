@@ -30,6 +30,10 @@ local verdict = ffi.new("postern_verdict")
 
 local STATUSES = core.names("status")
 local ELEMENTS = core.names("element")
+local ELEMENT_NUMBERS = {}
+for number, name in pairs(ELEMENTS) do
+    ELEMENT_NUMBERS[name] = number
+end
 local TRUTHS = {
     [lib.POSTERN_NO] = false,
     [lib.POSTERN_YES] = true,
@@ -468,6 +472,23 @@ function Request:explain_value(statement, condition, value)
         return nil
     end
     return text_of(span)
+end
+
+
+--- Whether one value of a statement meets the request on its own, before any negation.
+-- @tparam number statement
+-- @tparam string element `action`, `resource`, `principal` or `condition`
+-- @tparam number value its place among the element's or the condition's values, from 0
+-- @tparam[opt] number condition which condition, for that element
+-- @treturn boolean|string|nil true, false, `"unknown"`; nil when there is no such value
+function Request:explain_match(statement, element, value, condition)
+    local number = ELEMENT_NUMBERS[element] or error("no such element: " .. tostring(element), 2)
+    local status = lib.postern_explain_match(self.set.handle, self.handle, statement, number,
+                                             condition or 0, value, verdict)
+    if status ~= 0 then
+        return nil
+    end
+    return TRUTHS[verdict.result]
 end
 
 

@@ -65,6 +65,14 @@ local function failure(origin)
 end
 
 
+--- Whether a value is a set.
+-- @param value
+-- @treturn boolean
+function _M.is(value)
+    return getmetatable(value) == Set
+end
+
+
 -- The first statement of a policy document, or nil when there is none to be found.
 local function first_statement(text)
     local doc = document.new(text)

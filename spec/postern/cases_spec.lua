@@ -57,6 +57,26 @@ describe("a case", function()
         assert.equal("dir/cases.jsonl", case.decision.deciding.file)
     end)
 
+    it("may be decided with other policies than it brings", function()
+        local shown = {}
+        local changed = cases.new({
+            name = "dir/cases.jsonl", pack = assert(rules.load("flows", "iam", plain.read)),
+            read = function(path) return files[path] end,
+            swap = function(policy)
+                shown[#shown + 1] = policy.name
+                return policy.name == "dir/api.json" and NONE or nil
+            end,
+        })
+        local text = line_of('{"resource":"api.json","boundary":' .. FULL .. "}")
+        local case = changed:decide(text, 7)
+        assert.equal("ImplicitlyDenied", case.decision.decision)
+        assert.equal(0, case.gates.resource:statement_count())
+        assert.equal(1, case.gates.boundary:statement_count())
+        changed:decide(text, 8)
+        table.sort(shown)
+        assert.same({ "dir/api.json", "dir/cases.jsonl", "dir/cases.jsonl" }, shown)
+    end)
+
     it("knows whether it went as expected, and whether anything was", function()
         local policies = '{"resource":' .. ALLOW .. "}"
         assert.is_false(cases.as_expected(check("Allowed",

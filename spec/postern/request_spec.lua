@@ -173,6 +173,29 @@ describe("a request", function()
         assert.equal("ExplicitlyDenied", requests.outcomes[(request:evaluate())])
     end)
 
+    it("tells which value of an element or a condition meets the request", function()
+        local request = request_for('{"Version":"2012-10-17","Statement":{"Effect":"Deny",'
+            .. '"Principal":{"AWS":["444455556666","' .. ALICE .. '"]},'
+            .. '"NotAction":["s3:*","execute-api:*"],"Resource":["' .. API .. '/*","*"],'
+            .. '"Condition":{"IpAddress":{"aws:SourceIp":["10.0.0.0/8","192.0.2.0/24"]}}}}')
+        assert(request:fill({ principal = ALICE, action = "execute-api:Invoke", resource = METHOD,
+                              context = { ["aws:SourceIp"] = requests.UNRESOLVED } }))
+        assert.equal("unknown", request:explain_match(0, "condition", 1, 0))
+        assert(request:fill({ principal = ALICE, action = "execute-api:Invoke", resource = METHOD,
+                              context = { ["aws:SourceIp"] = "192.0.2.7" } }))
+        local meets = { principal = { false, true }, action = { false, true },
+                        resource = { true, true }, condition = { false, true } }
+        for element, expected in pairs(meets) do
+            assert.same(expected, { request:explain_match(0, element, 0, 0),
+                                    request:explain_match(0, element, 1, 0) }, element)
+            assert.is_nil(request:explain_match(0, element, 2, 0))
+            assert.is_nil(request:explain_match(1, element, 0, 0))
+        end
+        assert.is_nil(request:explain_match(0, "condition", 0, 1))
+        assert.has_error(function() request:explain_match(0, "effect", 0) end,
+                         "no such element: effect")
+    end)
+
     it("takes keys that nobody has looked up yet", function()
         local request = request_for(policy())
         local source = { action = "execute-api:Invoke", resource = METHOD,

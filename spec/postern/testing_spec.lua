@@ -51,10 +51,10 @@ describe("testing a policy", function()
     it("has words for allowed and denied", function()
         assert.allows(policy, { method = "GET", path = "/dev/pets", ip = "10.0.3.4" })
         assert.denies(policy, { method = "GET", path = "/dev/pets", ip = "8.8.8.8" })
-        assert.explicitly_denies(policy, { method = "DELETE", path = "/dev/pets" })
+        assert.denies_explicitly(policy, { method = "DELETE", path = "/dev/pets" })
         assert.denies(policy, { method = "DELETE", path = "/dev/pets" })
         assert.not_allows(policy, { method = "DELETE", path = "/dev/pets" })
-        assert.not_explicitly_denies(policy, { path = "/dev/pets" })
+        assert.not_denies_explicitly(policy, { path = "/dev/pets" })
     end)
 
     it("takes every shorthand", function()
@@ -116,7 +116,7 @@ describe("testing a policy", function()
             end,
             ["say `resource`, or `path`"] = function() assert.denies(policy, {}) end,
             ["`/` has no stage"] = function() assert.denies(policy, { path = "/" }) end,
-            ["the first argument is what testing.policy returned"] = function()
+            ["the first argument is what testing.policy or testing.estate returned"] = function()
                 assert.denies({}, { path = "/dev/" })
             end,
             ["context `aws:sourceip`: "] = function()
@@ -125,6 +125,19 @@ describe("testing a policy", function()
         }) do
             assert.matches(message, error_of(call), 1, true)
         end
+    end)
+
+    it("says which statement decided", function()
+        local request = { method = "GET", path = "/dev/pets", ip = "10.0.3.4" }
+        assert.decided_by(policy, request, "Office")
+        assert.not_decided_by(policy, request, "Alice")
+        assert.not_decided_by(policy, { path = "/x/y" }, "Office")
+        assert.matches("expected a decision by `Alice`\nAllowed: the resource", error_of(function()
+            assert.decided_by(policy, request, "Alice")
+        end), 1, true)
+        assert.matches("the third argument is the Sid", error_of(function()
+            assert.decided_by(policy, request)
+        end), 1, true)
     end)
 
     it("refuses files and options that are wrong", function()
@@ -137,5 +150,172 @@ describe("testing a policy", function()
         assert.matches(":1:2: ", error_of(function()
             with_file("{", testing.policy)
         end), 1, true)
+    end)
+end)
+
+
+describe("a table of cases", function()
+    local policy = with_file(POLICY, function(path)
+        return testing.policy(path, { api = "abcdef123" })
+    end)
+
+    testing.cases(policy, {
+        { "the office reads", { path = "/dev/pets", ip = "10.0.3.4" }, "allow", "Office" },
+        { "nobody deletes", { method = "DELETE", path = "/dev/pets" }, "explicit deny" },
+        { "others do nothing", { path = "/dev/pets" }, "deny" },
+    })
+    testing.cases(function() return policy end, {
+        { "a subject may come later", { path = "/dev/" }, "allow", "Root" },
+    })
+
+    it("is checked before a test is made of it", function()
+        for message, row in pairs({
+            ['case 1: write {"why", request, outcome, sid}'] = { "why" },
+            ["case 1: the outcome is `yes`: give `allow`, `deny` or"] = { "why", {}, "yes" },
+            ["case 1: the Sid is a number: give a string"] = { "why", {}, "deny", 3 },
+        }) do
+            assert.matches(message, error_of(function()
+                testing.cases(policy, { row })
+            end), 1, true)
+        end
+    end)
+end)
+
+
+describe("testing an estate", function()
+    local ESTATE = 'account "123456789012" region "us-east-1"\n'
+        .. 'api "abc" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" },\n'
+        .. '    policy = "api.json" }\n'
+    local TIMED = [[{"Version":"2012-10-17","Statement":{"Sid":"Day","Effect":"Allow",
+        "Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/dev/GET/*",
+        "Condition":{"DateLessThan":{"aws:CurrentTime":"2024-01-02T00:00:00Z"}}}}]]
+
+    local function open(options, files)
+        files = files or {}
+        options = options or {}
+        options.read = function(path)
+            local text = files[path] or ({ ["estate.lua"] = ESTATE, ["api.json"] = TIMED })[path]
+            if text then
+                return text
+            end
+            return require("postern.host.plain").read(path)
+        end
+        return testing.estate("estate.lua", options)
+    end
+
+    local GET = { api = "abc", stage = "dev", method = "GET", path = "/pets" }
+
+    it("has a clock that stands still until it is moved", function()
+        local estate = open()
+        assert.allows(estate, GET)
+        assert.decided_by(estate, GET, "Day")
+        estate:advance(24 * 3600 + 1)
+        assert.denies(estate, GET)
+        estate:set_time(0)
+        assert.allows(estate, GET)
+        assert.allows(open({ now = 5 }), GET)
+        assert.denies(open({ now = function() return 2e9 end }), GET)
+        assert.has_error(function() estate:set_time("noon") end)
+    end)
+
+    it("takes what the gateway refuses for a deny, and a mistake in the test for one", function()
+        local estate = open()
+        assert.denies(estate, { api = "abc", stage = "dev", method = "GET", path = "//pets" })
+        assert.equal("ImplicitlyDenied", estate:authorize({ api = "none" }).decision)
+        for message, request in pairs({
+            ["unknown member of a request `pth`"] = { api = "abc", pth = "/" },
+            ["`path` is a number: give a string"] = { api = "abc", path = 3 },
+            ["the request is a string: give a table"] = "GET /",
+        }) do
+            assert.matches(message, error_of(function()
+                assert.denies(estate, request)
+            end), 1, true)
+        end
+    end)
+
+    it("fails a test whose rule packs call what it did not foresee", function()
+        local estate = open()
+        estate.estate = { authorize = function()
+            local ok = pcall(estate.fakes.host.http, { url = "http://a.test/" })
+            assert(not ok)
+            return open():decide({ api = "none" })
+        end }
+        assert.matches("unexpected HTTP call `GET http://a.test/`", error_of(function()
+            assert.denies(estate, GET)
+        end), 1, true)
+    end)
+
+    it("hands the made-up host to the estate", function()
+        local estates = require("postern.estate")
+        local given, real = nil, estates.open
+        estates.open = function(path, options)
+            given = options
+            return real(path, options)
+        end
+        local ok, err = pcall(open, { dns = { ["a.test"] = { "192.0.2.1" } }, now = 7 })
+        estates.open = real
+        assert(ok, err)
+        assert.same({ "192.0.2.1" }, given.host.resolve("a.test"))
+        assert.equal(7, given.now())
+    end)
+
+    it("tells every problem of an estate", function()
+        assert.matches("`policy`: policy `none.json`", error_of(function()
+            open(nil, { ["estate.lua"] = ESTATE:gsub("api.json", "none.json") })
+        end), 1, true)
+        assert.matches("unknown option `time`", error_of(function()
+            open({ time = 1 })
+        end), 1, true)
+    end)
+
+    it("knows every policy that is attached anywhere, and opens again with others", function()
+        local estate = open()
+        local found = {}
+        for i, set in ipairs(estate:sets()) do
+            found[i] = set.origins[1].name
+        end
+        assert.same({ "api.json" }, found)
+        local again = assert(estate:again(function(policy)
+            return policy.name == "api.json" and TIMED:gsub("Allow", "Deny") or nil
+        end))
+        assert.denies_explicitly(again, GET)
+        assert.allows(estate, GET)
+        local none, err = estate:again(function(policy)
+            return policy.name == "api.json" and "{" or nil
+        end)
+        assert.is_nil(none)
+        assert.matches("api.json:1:2: ", err, 1, true)
+    end)
+end)
+
+
+describe("an observer", function()
+    it("is told of subjects and assertions, and how to judge another decision", function()
+        local told = {}
+        testing.observe({
+            subject = function(_, subject) told.subject = subject end,
+            decided = function(_, decision) told.last = decision end,
+            checked = function(_, subject, request, decision, passes)
+                table.insert(told, { subject, request, decision.decision, passes(decision),
+                                     passes({ allowed = not decision.allowed }) })
+            end,
+        })
+        local ok, err = pcall(function()
+            local policy = with_file(POLICY, function(path)
+                return testing.policy(path, { api = "abcdef123" })
+            end)
+            assert.equal(policy, told.subject)
+            local request = { path = "/dev/" }
+            assert.allows(policy, request)
+            assert.not_allows(policy, { path = "/prod/" })
+            assert.same({ { policy, request, "Allowed", true, false },
+                          { policy, { path = "/prod/" }, "ImplicitlyDenied", true, false } },
+                        { told[1], told[2] })
+            local decision = policy:decide({ path = "/dev/" })
+            assert.equal(decision, told.last)
+            assert.is_nil(told[3])
+        end)
+        testing.observe(nil)
+        assert(ok, err)
     end)
 end)

@@ -19,7 +19,8 @@ _M.LUA = {
     "context", "path", "cache", "network", "set", "request", "decision", "endpoint_services",
     "endpoint_policy", "endpoint", "keys", "hooks", "services", "rules",
     "identities", "loader", "audit", "flow", "engine", "estate", "cases", "http", "server", "resty",
-    "testing", "init", "cli",
+    "init", "parts", "coverage", "mutants", "testing/fakes", "testing", "testing/files",
+    "testing/specs", "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli",
 }
 
 -- The only ones that may know their host.
