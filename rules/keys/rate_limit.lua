@@ -4,11 +4,11 @@
 -- `burst` tokens and gains `rate` of them a second; a decision that asks for the key takes one. The
 -- pack is lazy: a decision that is settled without the key takes none.
 --
--- Options: `buckets`, a table from name to `{ by = {...}, rate = , burst = , callers = }`. `by` says
+-- Options: `buckets`, a table from name to `{ by = {...}, rate =, burst =, callers = }`. `by` is
 -- what makes a caller: `client_ip` (else the peer; of IPv6 the first 64 bits, which one customer
--- has), `principal`, `account`, `api`, `stage`, or `header NAME`; an empty list makes one bucket for
--- all. Who lacks one of these shares a bucket with all others that lack it. `callers` is how many
--- callers are remembered, 10000 when not said.
+-- has), `principal`, `account`, `api`, `stage`, or `header NAME`; an empty list makes one bucket
+-- for all. Who lacks one of these shares a bucket with all others that lack it. `callers` is how
+-- many callers are remembered, 10000 when not said.
 --
 -- Memory is bounded, and what does not fit is forgotten: a caller that was seen least recently
 -- starts with a full bucket again. So a flood of callers lets too much through, never too little.

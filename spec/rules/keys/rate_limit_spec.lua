@@ -99,10 +99,10 @@ describe("the key of rates", function()
                 { { "principal" }, { principal = { arn = "a" } }, { principal = { arn = "b" } },
                   false },
                 { { "principal" }, { principal = { kind = "anonymous" } }, {}, true },
-                { { "account" }, { principal = { account = "1" } }, { principal = { account = "1" } },
-                  true },
-                { { "account" }, { principal = { account = "1" } }, { principal = { account = "2" } },
-                  false },
+                { { "account" }, { principal = { account = "1" } },
+                  { principal = { account = "1" } }, true },
+                { { "account" }, { principal = { account = "1" } },
+                  { principal = { account = "2" } }, false },
                 { { "api" }, { api = { id = "a" } }, { api = { id = "a" } }, true },
                 { { "api" }, { api = { id = "a" } }, { api = { id = "b" } }, false },
                 { { "stage" }, { stage = "a" }, { stage = "a" }, true },
@@ -207,7 +207,8 @@ describe("the key of rates", function()
             local ask = packs.start(pack, bucket({ by = { "header x" }, callers = 100 }))
             local function flood()
                 for i = 1, 2000 do
-                    ask("rate:Exceeded/api", { http = { headers = { x = { i .. ("x"):rep(8000) } } } })
+                    local value = i .. ("x"):rep(8000)
+                    ask("rate:Exceeded/api", { http = { headers = { x = { value } } } })
                 end
                 collectgarbage()
                 collectgarbage()
