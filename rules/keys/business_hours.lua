@@ -1,15 +1,15 @@
 -- Whether it is business hours where the business is.
 --
--- Keys: `time:BusinessHours` (true or false), `time:Holiday` (true or false), `time:Weekday` (`mon`
--- to `sun`), `time:LocalHour` (0 to 23), `time:LocalDate` (`2026-12-24`).
+-- Keys: `time:BusinessHours` (true or false), `time:Holiday` (true or false), `time:Weekday`
+-- (`mon` to `sun`), `time:LocalHour` (0 to 23), `time:LocalDate` (`2026-12-24`).
 --
 -- Options: `zone`, a name of the tz database; `hours`, a text `08:00-18:00` or a list of them;
--- `days`, a list of `mon` to `sun` and spans such as `mon-fri`, which is the default; `holidays`, a
--- list of dates, `2026-12-25` or, for every year, `12-25`.
+-- `days`, a list of `mon` to `sun` and spans such as `mon-fri`, which is the default; `holidays`,
+-- a list of dates, `2026-12-25` or, for every year, `12-25`.
 --
 -- Hours that go past midnight, such as `22:00-06:00`, belong to the day they begin on: those of a
--- Friday last until Saturday morning, and those of a holiday do not begin. The clock is the wall's:
--- in the night that daylight saving ends, `01:00-03:00` lasts three hours.
+-- Friday last until Saturday morning, and those of a holiday do not begin. The clock is the
+-- wall's: in the night that daylight saving ends, `01:00-03:00` lasts three hours.
 
 local OPTIONS = { zone = "string", hours = "string or list", days = "list", holidays = "list" }
 

@@ -4,11 +4,12 @@
 -- when a decision depends on one of them, and one answer serves them all.
 --
 -- Options: `url` (`http://` or `http+unix://`); `keys`, a table from NAME to a member of the
--- answer, `plan` or, inside an object, `account.plan`; `send`, the members of the JSON object that the
--- service gets, a list of `principal`, `account`, `api`, `stage`, `method`, `path`, `client_ip` and
--- `header NAME`, the first seven of them when not said; `method`, `POST` or `PUT`; `headers`, sent
--- along, such as a token for the service; `cache_seconds`, how long an answer is kept for requests that send the same, 0 when
--- not said; `max_bytes` of an answer, 65536 when not said.
+-- answer, `plan` or, inside an object, `account.plan`; `send`, the members of the JSON object that
+-- the service gets, a list of `principal`, `account`, `api`, `stage`, `method`, `path`,
+-- `client_ip` and `header NAME`, the first seven of them when not said; `method`, `POST` or `PUT`;
+-- `headers`, sent along, such as a token for the service; `cache_seconds`, how long an answer is
+-- kept for requests that send the same, 0 when not said; `max_bytes` of an answer, 65536 when not
+-- said.
 --
 -- A member of the answer that is missing or null is an absent key. Everything else that is no
 -- answer fails: no connection, no time, another status than 200, no JSON, a member that is an

@@ -2,7 +2,8 @@
 -- all values of a header, of those that the options name.
 --
 -- Options: `headers`, the names that policies may read; `set_by_gateway`, names that the gateway
--- itself sets for the backend: what a client sends under them is a forgery, and no policy reads it.
+-- itself sets for the backend: what a client sends under them is a forgery, and no policy reads
+-- it.
 --
 -- A header is whatever the client chose to send. It can narrow (deny what lacks it), and it proves
 -- something only where a proxy in front sets it and removes the client's. A header that a policy

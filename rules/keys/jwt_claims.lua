@@ -9,8 +9,8 @@
 -- an empty list or an object is absent.
 --
 -- The names of condition keys have no letter case, those of claims do: where two claims answer to
--- one key, or two ways through the objects, the key fails. So it does for lists that hold something
--- else. There are no options.
+-- one key, or two ways through the objects, the key fails. So it does for lists that hold
+-- something else. There are no options.
 
 
 local SCALARS = { string = true, number = true, boolean = true }

@@ -1,8 +1,8 @@
 -- How often a caller comes: named token buckets.
 --
 -- Key: `rate:Exceeded/NAME`, true when the caller has used up the bucket NAME. A bucket holds
--- `burst` tokens and gains `rate` of them a second; a decision that asks for the key takes one. The
--- pack is lazy: a decision that is settled without the key takes none.
+-- `burst` tokens and gains `rate` of them a second; a decision that asks for the key takes one.
+-- The pack is lazy: a decision that is settled without the key takes none.
 --
 -- Options: `buckets`, a table from name to `{ by = {...}, rate =, burst =, callers = }`. `by` is
 -- what makes a caller: `client_ip` (else the peer; of IPv6 the first 64 bits, which one customer
