@@ -23,9 +23,6 @@ local MOST_CALLERS = 1000000 -- some hundred megabytes
 -- A longer name of a caller is kept as its hash.
 local LONGEST = 64
 
--- Sums of many small numbers may fall short of one by this much.
-local ALMOST = 1e-9
-
 local TELL_EVERY = 60 -- seconds
 
 
@@ -171,10 +168,10 @@ local function exceeded(context, name, _, tools)
     local now = tools.now()
     local entry = entry_of(bucket, caller_of(bucket, context, tools), now)
     tell(bucket, now, tools)
-    if entry.tokens < 1 - ALMOST then
+    if entry.tokens < 1 then
         return true
     end
-    entry.tokens = math.max(0, entry.tokens - 1)
+    entry.tokens = entry.tokens - 1
     return false
 end
 

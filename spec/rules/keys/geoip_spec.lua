@@ -26,7 +26,7 @@ describe("the keys of geography", function()
             { "2.0.0.0/8", { registered_country = { iso_code = "FR" },
                              continent = { code = "EU" } } },
             { "2001:db8::/32", { country = { iso_code = "DE" }, continent = { code = "EU" } } },
-            { "3.0.0.0/8", { country = "US" } },
+            { "3.0.0.0/8", { country = "US", continent = 7 } },
         }, { ip_version = 6 }))
         local asns = file_of(databases.build({
             { "1.2.0.0/16", { autonomous_system_number = 64496,

@@ -32,6 +32,7 @@ describe("the keys of claims", function()
         assert.same({}, { claim("realm_access/roles/reader", claims) })
         assert.same({}, { claim("realm_access/", claims) })
         assert.same({}, { claim("sub/x", { sub = "alice" }) })
+        assert.same({}, { claim("realm_access/roles", { realm = { ["access/roles"] = "x" } }) })
     end)
 
     it("have names with slashes, too", function()

@@ -192,6 +192,9 @@ describe("the key of rates", function()
             tools.at = tools.at + 60
             passed(ask, address(99), 1)
             assert.matches("forgot 48 callers", tools.logged[2], 1, true)
+            tools.at = tools.at - 3600 -- a clock that was set back does not silence it
+            passed(ask, address(100), 1)
+            assert.matches("forgot 1 callers", tools.logged[3], 1, true)
         end)
 
         it("and says nothing of callers that had their burst back", function()
@@ -204,7 +207,7 @@ describe("the key of rates", function()
         end)
 
         it("in memory, also with the longest names", function()
-            local ask = packs.start(pack, bucket({ by = { "header x" }, callers = 100 }))
+            local ask, tools = packs.start(pack, bucket({ by = { "header x" }, callers = 100 }))
             local function flood()
                 for i = 1, 2000 do
                     local value = i .. ("x"):rep(8000)
@@ -216,6 +219,9 @@ describe("the key of rates", function()
             end
             local before = flood()
             assert.is_true(flood() - before < 200)
+            for name in pairs(tools.state.buckets.api.entries) do
+                assert.is_true(#name <= 64)
+            end
         end)
     end)
 
