@@ -170,6 +170,10 @@ local function value_text(value, is_masked, config, tools)
     elseif #value > LONGEST_VALUE then
         value = value:sub(1, LONGEST_VALUE) .. "..."
     end
+    -- Most values need no escape, and a line has more than a dozen.
+    if not value:find('[%c"\\\128-\255]') then
+        return '"' .. value .. '"'
+    end
     return tools.json_encode(clean(value))
 end
 

@@ -62,8 +62,8 @@ describe("the audit hook", function()
         assert.equal('{"time":"2023-11-14T22:13:20.250Z","revision":7,'
             .. '"decision":"ExplicitlyDenied","reason":"explicit_deny","status":403,'
             .. '"policy_type":"resource","policy":"api.json:16","sid":"NobodyDeletes",'
-            .. '"api":"a1b2c3d4e5","stage":"dev","method":"GET","path":"\\/pets",'
-            .. '"client_ip":"192.0.2.1","principal":"arn:aws:iam::123456789012:user\\/alice"}',
+            .. '"api":"a1b2c3d4e5","stage":"dev","method":"GET","path":"/pets",'
+            .. '"client_ip":"192.0.2.1","principal":"arn:aws:iam::123456789012:user/alice"}',
             line_of(CONTEXT, DECISION))
     end)
 
