@@ -9,8 +9,9 @@ COUNT   ?= 20000
 
 # Debian packages, by what needs them. cmake brings what it needs itself; gcc
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
-DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl
-TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev
+DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl lua-cjson tzdata \
+                libmaxminddb0
+TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev mmdb-bin
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm

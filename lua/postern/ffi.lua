@@ -2,6 +2,7 @@
 --
 -- Everything LuaJIT knows about the C library is said here and nowhere else. `declarations` repeats
 -- the plain part of `core/include/postern.h` without its comments; a spec compares the two.
+-- `system` is what little is used of other C libraries.
 --
 -- *Dependencies*: none
 --
@@ -274,10 +275,99 @@ const char *postern_match_name(int32_t match);
 const char *postern_element_name(int32_t element);
 ]]
 
+-- The system's C library, and libmaxminddb as its header of version 1.7 has it. The names in Lua
+-- are our own: others may have declared theirs, and a type can be declared only once.
+local system = [[
+typedef struct postern_tm {
+    int sec, min, hour, mday, mon, year, wday, yday, isdst;
+    long gmtoff;
+    const char *zone;
+} postern_tm;
+
+int postern_setenv(const char *name, const char *value, int overwrite) __asm__("setenv");
+void postern_tzset(void) __asm__("tzset");
+postern_tm *postern_localtime_r(const int64_t *time, postern_tm *out) __asm__("localtime_r");
+
+int postern_memfd_create(const char *name, unsigned int flags) __asm__("memfd_create");
+intptr_t postern_write(int fd, const void *bytes, size_t count) __asm__("write");
+int postern_close(int fd) __asm__("close");
+
+typedef struct postern_mmdb {
+    uint32_t flags;
+    const char *filename;
+    intptr_t file_size;
+    const uint8_t *file_content;
+    const uint8_t *data_section;
+    uint32_t data_section_size;
+    const uint8_t *metadata_section;
+    uint32_t metadata_section_size;
+    uint16_t full_record_byte_size;
+    uint16_t depth;
+    struct { uint16_t netmask; uint32_t node_value; } ipv4_start_node;
+    struct {
+        uint32_t node_count;
+        uint16_t record_size;
+        uint16_t ip_version;
+        const char *database_type;
+        struct { size_t count; const char **names; } languages;
+        uint16_t major, minor;
+        uint64_t build_epoch;
+        struct { size_t count; void **descriptions; } description;
+    } metadata;
+} postern_mmdb;
+
+typedef struct postern_mmdb_entry {
+    const postern_mmdb *mmdb;
+    uint32_t offset;
+} postern_mmdb_entry;
+
+typedef struct postern_mmdb_found {
+    bool found_entry;
+    postern_mmdb_entry entry;
+    uint16_t netmask;
+} postern_mmdb_found;
+
+typedef struct postern_mmdb_data {
+    bool has_data;
+    union {
+        const char *text;
+        double number;
+        uint16_t uint16;
+        uint32_t uint32;
+        int32_t int32;
+        uint64_t uint64;
+        uint8_t uint128[16] __attribute__((aligned(16)));
+        bool boolean;
+        float single;
+    };
+    uint32_t offset;
+    uint32_t offset_to_next;
+    uint32_t data_size;
+    uint32_t type;
+} postern_mmdb_data;
+
+typedef struct postern_mmdb_item {
+    postern_mmdb_data data;
+    struct postern_mmdb_item *next;
+    void *pool;
+} postern_mmdb_item;
+
+int postern_mmdb_open(const char *filename, uint32_t flags, postern_mmdb *mmdb)
+    __asm__("MMDB_open");
+postern_mmdb_found postern_mmdb_lookup(const postern_mmdb *mmdb, const char *address,
+    int *gai_error, int *mmdb_error) __asm__("MMDB_lookup_string");
+int postern_mmdb_items(postern_mmdb_entry *start, postern_mmdb_item **list)
+    __asm__("MMDB_get_entry_data_list");
+void postern_mmdb_items_free(postern_mmdb_item *list) __asm__("MMDB_free_entry_data_list");
+void postern_mmdb_close(postern_mmdb *mmdb) __asm__("MMDB_close");
+const char *postern_mmdb_error(int code) __asm__("MMDB_strerror");
+]]
+
 -- A module can be loaded twice in one Lua state (test runners clear package.loaded), C types can be
 -- declared only once.
 if not pcall(ffi.typeof, "postern_decision") then
     ffi.cdef(declarations)
+    ffi.cdef(system)
 end
 
 
@@ -369,6 +459,22 @@ function _M.text(span)
         return nil
     end
     return ffi.string(span.text, span.length)
+end
+
+
+-- Found by the name that the package without `-dev` installs.
+local MAXMINDDB = "libmaxminddb.so.0"
+
+--- Loads libmaxminddb, which only a pack that reads such a database needs.
+-- @treturn cdata|nil the library
+-- @treturn string why not
+function _M.load_maxminddb()
+    local ok, loaded = pcall(ffi.load, MAXMINDDB)
+    if not ok then
+        return nil, ("cannot load %s: install Debian's `libmaxminddb0`: %s")
+            :format(MAXMINDDB, loaded)
+    end
+    return loaded
 end
 
 

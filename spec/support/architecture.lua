@@ -15,9 +15,9 @@ _M.CORE = {
 
 --- The Lua modules, in dependency order.
 _M.LUA = {
-    "ffi", "document", "glob", "cidr", "crypto", "host/plain", "host/uv", "host/resty", "config",
-    "context", "path", "cache", "network", "set", "request", "decision", "endpoint_services",
-    "endpoint_policy", "endpoint", "keys", "hooks", "services", "rules",
+    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "host/plain", "host/uv",
+    "host/resty", "config", "context", "path", "cache", "network", "set", "request", "decision",
+    "endpoint_services", "endpoint_policy", "endpoint", "keys", "hooks", "services", "rules",
     "identities", "loader", "audit", "flow", "engine", "estate", "cases", "http", "server", "resty",
     "init", "parts", "coverage", "mutants", "testing/fakes", "testing", "testing/files",
     "testing/specs", "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli",
