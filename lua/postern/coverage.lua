@@ -17,10 +17,11 @@
 --
 -- Decisions are looked at after they were made, through the explain interface.
 --
--- *Dependencies*: postern.document, postern.parts
+-- *Dependencies*: postern.document, postern.request, postern.parts
 --
 -- @module postern.coverage
 local document = require("postern.document")
+local requests = require("postern.request")
 local parts = require("postern.parts")
 
 
@@ -137,18 +138,18 @@ local function count_values(request, index, counter)
 end
 
 
-local function count_statement(entry, index, counters, conditions)
-    local verdict = entry.request:explain_statement(index)
+local function count_statement(request, index, counters, conditions)
+    local verdict = request:explain_statement(index)
     if verdict.result == true then
         counters.matched = counters.matched + 1
     end
     for _, counter in ipairs(counters.parts) do
         local matters = verdict.result == true
         if counter.part.negated then
-            matters = fails_alone(entry.request, index, verdict, counter, conditions)
+            matters = fails_alone(request, index, verdict, counter, conditions)
         end
         if matters then
-            count_values(entry.request, index, counter)
+            count_values(request, index, counter)
         end
     end
 end
@@ -156,16 +157,17 @@ end
 
 local function count_entry(self, decision, entry)
     -- What cannot be filled was an error, and no statement was asked.
-    if not entry.request:fill(entry.source, entry.bounded) then
+    local request = requests.shared(entry.set)
+    if not request or not request:fill(entry.source, entry.bounded) then
         return
     end
-    local _, _, chosen = entry.request:evaluate()
+    local _, _, chosen = request:evaluate()
     for index = 0, entry.set:statement_count() - 1 do
         local found = entry.set:statement(index)
         local unit = self.units[_M.key(entry.set.origins[found.policy + 1])]
         if unit then
             local counters = unit.counters[found.index + 1]
-            count_statement(entry, index, counters, found.condition_count)
+            count_statement(request, index, counters, found.condition_count)
             if is_deciding(decision, entry, found) or (decision.allowed and index == chosen) then
                 counters.decided = counters.decided + 1
             end
