@@ -346,7 +346,10 @@ end
 
 
 local function open_estate(host, path)
-    local estate, problems = estates.open(path, { read = host.read, now = host.now or plain.now })
+    local estate, problems = estates.open(path, {
+        read = host.read, now = host.now or plain.now, log = host.log or plain.log,
+        host = host.operations or plain.new and plain.new(),
+    })
     if not estate then
         fail("%s", tostring(problems))
     end

@@ -386,6 +386,7 @@ end
 local function word_function(self, word, spec)
     local take = spec.value and take_value or take_entry
     return function(value)
+        self.pause()
         return take(self, word, spec, place_of(self), value)
     end
 end
@@ -525,7 +526,7 @@ end
 --- Reads a configuration and all it includes.
 -- @tparam string path
 -- @tparam table options `words` (word to `{value=}` or `{members=}`, with `once` or `many`; see
--- `postern.estate`), `read` (a host's reader)
+-- `postern.estate`), `read` (a host's reader), and optionally `pause`, which is called at each word
 -- @treturn {table,...} the entries `{word, id, value, members, file, line}` in their order; what is
 -- wrong is left out of them
 -- @treturn Problems empty when all is well
@@ -533,6 +534,7 @@ function _M.read(path, options)
     local self = setmetatable({
         path = path,
         read = options.read,
+        pause = options.pause or function() end,
         problems = _M.problems(),
         entries = {},
         names = {},   -- chunk name to path, of every file read

@@ -6,7 +6,8 @@
 -- way ends in a deny with a reason, here and nowhere else.
 --
 -- *Dependencies*: postern.cidr, postern.cache, postern.decision, postern.request, postern.path,
--- postern.keys, postern.services, postern.identities, postern.flow
+-- postern.tools, postern.runner, postern.keys, postern.hooks, postern.services, postern.identities,
+-- postern.flow
 --
 -- @module postern.engine
 local cidrs = require("postern.cidr")
@@ -14,7 +15,10 @@ local caches = require("postern.cache")
 local decisions = require("postern.decision")
 local requests = require("postern.request")
 local paths = require("postern.path")
+local tools = require("postern.tools")
+local runners = require("postern.runner")
 local keys = require("postern.keys")
+local hooks = require("postern.hooks")
 local services = require("postern.services")
 local identities = require("postern.identities")
 local flows = require("postern.flow")
@@ -37,6 +41,7 @@ _M.MEMBERS = {
     principal = "string", claims = "table", client_certificate = "table", token = "string",
     authorizer = "any", context = "table", now = "number", client = "table",
     route = "string", action = "string", resource = "string", resourceAccount = "string",
+    connection = "table",
 }
 
 -- The service whose calls are decided by an API's own policies.
@@ -180,6 +185,7 @@ local function context_of(estate, request, api)
         route = request.route,
         now = request.now or estate.now(),
         estate = estate.visible,
+        request = request, connection = request.connection,
         -- What follows later, so that the table need not grow for it.
         http = nil, domain = nil, principal = nil,
     }
@@ -655,9 +661,21 @@ local function gateway_of(made, api, request, context, domain, signature)
 end
 
 
-local function decide_api(estate, request)
+-- Hooks may end it before any policy is asked.
+local function ask_before(estate, context)
+    local deny = estate.hooks:before(context)
+    if deny then
+        error(deny, 0)
+    end
+end
+
+
+local function decide_api(estate, request, seen)
     local api = api_of(estate, request)
     local context = context_of(estate, request, api)
+    if seen then
+        seen.context = context
+    end
     context.http = http_of(api, request)
     local call, why, status = estate.service:resolve(context)
     if not call then
@@ -666,6 +684,9 @@ local function decide_api(estate, request)
     context.stage, context.domain = call.stage, call.domain
     local caller, known, signature = principal_of(estate, request, context)
     context.principal = caller
+    if estate.hooks then
+        ask_before(estate, context)
+    end
     local domain = call.domain and call.domain.arn and domain_of(api, call.domain.name)
     local made = flow_of(estate, api, API_SERVICE, context.endpoint, domain, known,
                          caller.account or "", api.account)
@@ -683,7 +704,7 @@ local function decide_api(estate, request)
 end
 
 
-local function decide_action(estate, request)
+local function decide_action(estate, request, seen)
     for _, name in ipairs({ "action", "resource" }) do
         if not request[name] then
             refuse(FAULT, "`%s` is missing: give `api`, or `action` and `resource`", name)
@@ -696,9 +717,15 @@ local function decide_action(estate, request)
             .. "`path`: give no `action`")
     end
     local context = context_of(estate, request, nil)
+    if seen then
+        seen.context = context
+    end
     context.http = { headers = headers_of(request), scheme = request.scheme or "https" }
     local caller, known = principal_of(estate, request, context)
     context.principal = caller
+    if estate.hooks then
+        ask_before(estate, context)
+    end
     local owner = request.resourceAccount
         or request.resource:match("^arn:[^:]*:[^:]*:[^:]*:(%d+):") or caller.account or ""
     local made = flow_of(estate, nil, service_of(request.action), context.endpoint, nil, known,
@@ -715,15 +742,61 @@ end
 
 
 local function packs_of(estate, kind)
-    local packs, configs = {}, {}
+    local entries = {}
     for _, name in ipairs(estate.pack_order) do
-        local entry = estate.packs[name]
-        if entry.pack.kind == kind then
-            packs[#packs + 1] = entry.pack
-            configs[entry.pack.name] = entry.config
+        if estate.packs[name].pack.kind == kind then
+            entries[#entries + 1] = estate.packs[name]
         end
     end
-    return packs, configs
+    return entries
+end
+
+
+local function pack_title(pack)
+    return ("the %s pack `%s`"):format(pack.kind, pack.name)
+end
+
+
+-- Starts the packs of a kind; those that have a counterpart in the generation before may take over
+-- its state.
+local function start_packs(estate, kind, shared, options)
+    local started = {}
+    for _, entry in ipairs(packs_of(estate, kind)) do
+        local runner = runners.new(entry, shared, options.host)
+        local name = kind .. "/" .. entry.pack.name
+        local ok, err = runner:start(options.previous and options.previous.runners[name])
+        if not ok then
+            return nil, ("%s does not start: %s"):format(pack_title(entry.pack), err)
+        end
+        estate.runners[name] = runner
+        started[#started + 1] = runner
+    end
+    return started
+end
+
+
+-- Everything scripted: keys and hooks.
+local function start_scripts(estate, options)
+    local shared
+    shared, estate.writers = tools.new({
+        read = options.read, now = options.now, log = options.log, open = options.open,
+        principal = identities.principal, operations = options.host,
+    })
+    estate.runners = {}
+    local started, err = start_packs(estate, "keys", shared, options)
+    if started then
+        estate.keys, err = keys.new(started, options.now)
+        started = estate.keys
+    end
+    if started then
+        started, err = start_packs(estate, "hooks", shared, options)
+    end
+    if not started then
+        _M.close(estate)
+        return nil, err
+    end
+    estate.hooks = hooks.new(started, options.log)
+    return true
 end
 
 
@@ -741,20 +814,18 @@ end
 
 --- Makes an estate ready to decide; a part of opening it.
 -- @tparam table estate as `postern.estate` builds it
--- @tparam table options `now`, a host's clock
+-- @tparam table options `now` and `read`, a host's clock and reader, `log(message)`; optionally
+-- `host`, the operations of one (see `postern.host.uv`), `open(path)`, another estate for packs, and
+-- `previous`, the estate in whose place this one comes
 -- @treturn boolean|nil true
--- @treturn string why not
+-- @treturn string why not; nothing of it is running then
 function _M.prepare(estate, options)
-    local err
-    estate.now = options.now
+    local ok, err
+    estate.now, estate.log = options.now, options.log
     estate.visible = { trusted_proxies = estate.trusted_proxies } -- what packs may see
     estate.flows, estate.flow_count = {}, 0
-    estate.keys, err = keys.new(packs_of(estate, "keys"))
-    if not estate.keys then
-        return nil, err
-    end
-    local packs, configs = packs_of(estate, "services")
-    estate.service, err = services.new(packs[1], configs[packs[1].name])
+    local service = packs_of(estate, "services")[1]
+    estate.service, err = services.new(service.pack, service.config)
     if not estate.service then
         return nil, err
     end
@@ -765,7 +836,32 @@ function _M.prepare(estate, options)
         end
     end
     index_principals(estate)
-    return true
+    ok, err = start_scripts(estate, options)
+    return ok, err
+end
+
+
+--- Ends what runs for an estate: its packs are stopped. Nobody may ask it any more.
+-- @tparam table estate
+function _M.close(estate)
+    for _, runner in pairs(estate.runners) do
+        local err = runner:stop()
+        if err then
+            estate.log(("%s does not stop: %s"):format(pack_title(runner.pack), err))
+        end
+    end
+end
+
+
+--- Opens the line writers of packs anew, after their files have been moved away.
+-- @tparam table estate
+function _M.reopen(estate)
+    for _, writer in ipairs(estate.writers) do
+        local ok, err = writer:reopen()
+        if not ok then
+            estate.log(("a file of a pack cannot be opened anew: %s"):format(tostring(err)))
+        end
+    end
 end
 
 
@@ -777,11 +873,45 @@ local function denied(failure, request)
 end
 
 
-local function decide(estate, request)
+-- `seen`, where hooks want it, gets the context, also of a request that fails later.
+local function decide(estate, request, seen)
     check_members(request)
-    local decision = (request.action and decide_action or decide_api)(estate, request)
+    local decision = (request.action and decide_action or decide_api)(estate, request, seen)
     decision.reachability, decision.unreachable =
         reachability(estate, request, estate.endpoints[request.vpce])
+    return decision
+end
+
+
+-- What hooks want done with a decision. One that fails denies.
+local function ask_after(estate, decision, context)
+    local called, deny = pcall(estate.hooks.after, estate.hooks, context, decision)
+    if not called then
+        deny = { reason = "error", error = tostring(deny) }
+    elseif not deny then
+        return decision
+    end
+    local denying = denied(deny, context.request)
+    denying.obligations, denying.headers, denying.hook = deny.obligations, deny.headers, deny.hook
+    denying.reachability, denying.unreachable = decision.reachability, decision.unreachable
+    return denying
+end
+
+
+local function decide_with_hooks(estate, request)
+    local seen = {}
+    local ok, decision = pcall(decide, estate, request, seen)
+    local context = seen.context or { request = request }
+    if not ok then
+        local failure = decision
+        decision = denied(failure, type(request) == "table" and request or {})
+        if type(failure) == "table" then
+            decision.hook, decision.headers = failure.hook, failure.headers
+        end
+    end
+    decision = ask_after(estate, decision, context)
+    decision.revision = estate.revision
+    estate.hooks:log(context, decision)
     return decision
 end
 
@@ -789,9 +919,13 @@ end
 --- Decides a request. Total: whatever goes wrong is a deny, and nothing is raised.
 -- @tparam table estate
 -- @tparam table request see docs/estate.md
--- @treturn Decision with `revision`, that of the estate; and where the network is known
--- `reachability` (`reachable`, or why not) and `unreachable` (the same in a sentence)
+-- @treturn Decision with `revision`, that of the estate; where the network is known `reachability`
+-- (`reachable`, or why not) and `unreachable` (the same in a sentence); where hooks said so `hook`,
+-- the one that denied, `headers` for the answer and `obligations`, tables from name to text
 function _M.decide(estate, request)
+    if estate.hooks then
+        return decide_with_hooks(estate, request)
+    end
     local ok, decision = pcall(decide, estate, request)
     if not ok then
         decision = denied(decision, type(request) == "table" and request or {})

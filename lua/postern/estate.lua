@@ -4,7 +4,7 @@
 -- only an estate without any is returned. An open estate is not changed any more.
 --
 -- *Dependencies*: postern.cidr, postern.crypto, postern.config, postern.network, postern.path,
--- postern.set, postern.endpoint_services, postern.endpoint_policy, postern.rules, postern.engine
+-- postern.set, postern.endpoint_services, postern.endpoint_policy, postern.packs, postern.engine
 --
 -- @module postern.estate
 local cidrs = require("postern.cidr")
@@ -12,7 +12,7 @@ local config = require("postern.config")
 local network = require("postern.network")
 local paths = require("postern.path")
 local sets = require("postern.set")
-local rules = require("postern.rules")
+local packs = require("postern.packs")
 local crypto = require("postern.crypto")
 local endpoint_policies = require("postern.endpoint_policy")
 local endpoint_services = require("postern.endpoint_services")
@@ -27,20 +27,6 @@ Estate.__index = Estate
 -- API Gateway Developer Guide, "Amazon API Gateway quotas": characters of a resource policy. AWS
 -- raises it on request; so does `policy_limit`.
 local API_POLICY_LIMIT = 8192
-
--- The shipped packs of an estate that names none of its own; one of the same kind and name replaces
--- the shipped one.
-local SHIPPED = {
-    { "keys", "network" }, { "keys", "time" }, { "keys", "transport" }, { "keys", "headers" },
-    { "keys", "identity" }, { "keys", "resource" }, { "services", "execute_api" },
-    { "flows", "api_gateway" }, { "flows", "s3" }, { "flows", "dynamodb" }, { "flows", "generic" },
-    { "flows", "iam" }, { "tables", "endpoint_services" }, { "tables", "system_keys" },
-}
-
-local SHIPPED_KINDS = { keys = true, services = true, flows = true, tables = true }
-
--- Of these kinds one's own packs can only replace shipped ones.
-local SINGULAR = { services = true, tables = true }
 
 -- The flow of calls to an API, and that of services without a flow of their name.
 local FLOWS = { gateway = "api_gateway", other = "generic" }
@@ -155,11 +141,13 @@ local function recorder(self, read)
 end
 
 
--- The same for the same bytes in the same order, whatever the folder is called.
+-- The same for the same bytes in the same order, whatever the folder is called. The hash is one of
+-- hashes, so that it can be made in pieces.
 local function revision_of(self)
     local parts = {}
     for i, text in ipairs(self.read_order) do
-        parts[i] = ("%d:%s"):format(#text, text)
+        parts[i] = crypto.sha256(text)
+        self.pause()
     end
     return crypto.hex(crypto.sha256(table.concat(parts)))
 end
@@ -380,17 +368,30 @@ local function traits_key(entry, traits)
 end
 
 
+local SHOWN_TRAITS = { "account", "region", "partition", "org_id", "org_paths", "endpoint_type",
+                       "authorization", "stages", "routes", "websocket" }
+
 -- An API shows its traits as if they were its own.
 local function share_traits(traits)
     traits.shape = traits
     local prefix = ("arn:%s:execute-api:%s:%s:"):format(traits.partition, traits.region,
                                                         traits.account)
-    traits.metatable = { __index = function(api, name)
-        if name == "arn" then
-            return prefix .. api.id
-        end
-        return traits[name]
-    end }
+    traits.metatable = {
+        __index = function(api, name)
+            if name == "arn" then
+                return prefix .. api.id
+            end
+            return traits[name]
+        end,
+        -- What private packs see of it.
+        __view = function(api)
+            local view = { id = api.id, arn = api.arn }
+            for _, name in ipairs(SHOWN_TRAITS) do
+                view[name] = traits[name]
+            end
+            return view
+        end,
+    }
     return traits
 end
 
@@ -499,7 +500,8 @@ end
 
 -- The checker of endpoint policies, made of the table packs.
 local function checker_of(self)
-    local tables = { self.packs["tables/endpoint_services"], self.packs["tables/system_keys"] }
+    local by_name = self.packs.by_name
+    local tables = { by_name["tables/endpoint_services"], by_name["tables/system_keys"] }
     if #tables == 2 then
         self.endpoint_services = endpoint_services.new(tables[1].pack.data)
         self.checker = endpoint_policies.new({
@@ -704,59 +706,13 @@ end
 -- ---- Packs -----------------------------------------------------------------
 
 
-local function add_pack(self, pack, options)
-    local called, ok, err = pcall(pack.check, options)
-    if not called or not ok then
-        return nil, tostring(called and err or ok)
-    end
-    local name = pack.kind .. "/" .. pack.name
-    if self.packs_are_loaded and SINGULAR[pack.kind] and not self.packs[name] then
-        return nil, ("nothing asks for a %s pack named `%s`"):format(pack.kind, pack.name)
-    end
-    if not self.packs[name] then
-        self.pack_order[#self.pack_order + 1] = name
-    end
-    self.packs[name] = { pack = pack, config = options }
-    return true
-end
-
-
--- A path names a private pack, `kind/name` a shipped one.
-local function load_pack(self, entry, kind)
-    local name = entry.value
-    if name:match("%.lua$") then
-        return rules.load_file(config.resolve(name, entry.file), self.read, kind)
-    elseif kind then
-        return rules.load(kind, name, self.read)
-    end
-    local shipped_kind, shipped = name:match("^([%w_]+)/([%w_]+)$")
-    if not SHIPPED_KINDS[shipped_kind or ""] then
-        return nil, "give the path of a pack, ending in .lua, or `kind/name` of a shipped one"
-    end
-    return rules.load(shipped_kind, shipped, self.read)
-end
-
-
 local function load_packs(self)
-    for _, shipped in ipairs(SHIPPED) do
-        local pack, err = rules.load(shipped[1], shipped[2], self.read)
-        local ok = pack
-        if pack then
-            ok, err = add_pack(self, pack, {})
-        end
-        if not ok then
-            config.add(self.problems, { file = self.path }, err)
-        end
+    local ok, err = self.packs:load_shipped()
+    if not ok then
+        config.add(self.problems, { file = self.path }, err)
     end
-    self.packs_are_loaded = true
     for _, entry in ipairs(entries_of(self, "rules")) do
-        local pack, err = load_pack(self, entry)
-        local ok = pack
-        if pack and pack.kind == "identities" then
-            ok, err = nil, "an identity pack is named by the word `identity`"
-        elseif pack then
-            ok, err = add_pack(self, pack, entry.members)
-        end
+        ok, err = self.packs:add(entry)
         if not ok then
             problem(self, entry, "%s", err)
         end
@@ -767,7 +723,7 @@ end
 local function load_identities(self)
     local identities = {}
     for i, entry in ipairs(entries_of(self, "identity")) do
-        local pack, err = load_pack(self, entry, "identities")
+        local pack, err = self.packs:load_identity(entry)
         local ok = pack
         if pack then
             ok, err = engine.check_identity(pack, entry.members)
@@ -810,6 +766,7 @@ local function build_all(self, word)
     local built = {}
     for _, entry in ipairs(entries_of(self, word)) do
         built[entry.id] = BUILD[word](self, entry)
+        self.pause()
     end
     return built
 end
@@ -884,35 +841,106 @@ local function build(self)
     self.accounts = estate.accounts
     estate.apis = build_all(self, "api")
     estate.domains = index_domains(self, estate.apis)
-    estate.packs, estate.pack_order = self.packs, self.pack_order
+    estate.packs, estate.pack_order = self.packs.by_name, self.packs.order
     estate.warnings = self.warnings
     return setmetatable(estate, Estate)
 end
 
 
+-- Where a set mentions a key first.
+local function place_of_key(set, key)
+    for statement = 0, set:statement_count() - 1 do
+        local found = set:statement(statement)
+        for condition = 0, found.condition_count - 1 do
+            local at = set:condition(statement, condition)
+            if at.key == key then
+                return { file = found.name, line = at.line, column = at.column }
+            end
+        end
+    end
+    return { file = set.origins[1].name }
+end
+
+
+-- A key that nobody provides is no mistake, since a request may bring it along; else it is always
+-- absent, which a Deny may not expect.
+local function warn_of_keys(self, estate)
+    for _, set in pairs(self.sets) do
+        for _, key in ipairs(set and estate.keys:unprovided(set) or NONE) do
+            config.add(self.warnings, place_of_key(set, key), ("no pack provides the condition key "
+                .. "`%s`: it is absent unless a request brings it along"):format(key))
+        end
+        self.pause()
+    end
+    config.sort(self.warnings)
+end
+
+
+-- Another estate, for packs that compare. None of those in `chain` again: it would never end.
+local function opener(estate_path, options, opened)
+    local chain = { [estate_path] = true }
+    for path in pairs(options.chain or NONE) do
+        chain[path] = true
+    end
+    return function(path)
+        if chain[path] then
+            return nil, ("the estate `%s` is being opened already"):format(path)
+        end
+        local other, err = _M.open(path, {
+            read = options.read, now = options.now, log = options.log, host = options.host,
+            chain = chain,
+        })
+        opened[#opened + 1] = other
+        return other, not other and tostring(err) or nil
+    end
+end
+
+
+local function prepare(self, estate, options)
+    estate.opened = {}
+    local ok, err = engine.prepare(estate, {
+        read = options.read, now = options.now, log = options.log, host = options.host,
+        previous = options.previous, open = opener(self.path, options, estate.opened),
+    })
+    if ok then
+        warn_of_keys(self, estate)
+    else
+        config.add(self.problems, { file = self.path }, err)
+    end
+end
+
+
+local function nothing() end
+
+
 --- Opens an estate: reads its file, everything that names, and compiles every policy.
 -- @tparam string path
--- @tparam table options `read` (a host's reader), `now` (a host's clock)
--- @treturn Estate|nil
+-- @tparam table options `read` (a host's reader), `now` (a host's clock); optionally `log`
+-- (`function(message)`, for the operator), `host` (what packs may wait with, see
+-- `postern.host.uv`), `pause` (a function that is called between any two pieces of the work, so that
+-- others get their turn), and `previous` (the estate in whose place this one comes: its packs may
+-- take over the state of theirs)
+-- @treturn Estate|nil `warnings`: problems that keep nothing from working; `close` it when nobody
+-- asks it any more
 -- @treturn Problems every problem; as text one line each, `file:line: message`
 function _M.open(path, options)
     local self = {
-        path = path,
+        path = path, pause = options.pause or nothing,
         texts = {}, failures = {}, read_order = {}, -- every file, by path
         by_word = {}, ids = {}, settings = {},
         policies = {}, sources = {}, sets = {}, traits = {}, path_rules = {},
-        packs = {}, pack_order = {}, warnings = config.problems(),
+        warnings = config.problems(),
     }
     self.read = recorder(self, options.read)
+    self.packs = packs.new(self.read)
     local entries
-    entries, self.problems = config.read(path, { words = _M.WORDS, read = self.read })
+    entries, self.problems = config.read(path, {
+        words = _M.WORDS, read = self.read, pause = self.pause,
+    })
     index_entries(self, entries)
     local estate = build(self)
     if #self.problems == 0 then
-        local ok, err = engine.prepare(estate, options)
-        if not ok then
-            config.add(self.problems, { file = path }, err)
-        end
+        prepare(self, estate, options)
     end
     if #self.problems > 0 then
         config.sort(self.problems)
@@ -925,6 +953,25 @@ function _M.open(path, options)
         self[name] = nil
     end
     return estate
+end
+
+
+--- Ends what runs for the estate: its packs are stopped, and those of estates they opened. To be
+-- called once, when nobody asks it any more.
+function Estate:close()
+    engine.close(self)
+    for _, other in ipairs(self.opened) do
+        other:close()
+    end
+end
+
+
+--- Opens the files that packs write anew, after they have been moved away.
+function Estate:reopen()
+    engine.reopen(self)
+    for _, other in ipairs(self.opened) do
+        other:reopen()
+    end
 end
 
 

@@ -41,12 +41,16 @@ local _M = {
 
 --- Opens an estate, the gateway as configured; see `postern.estate` and docs/estate.md.
 -- @tparam string path the estate's file
--- @tparam[opt] table options `read` (a reader) and `now` (a clock); by default plain Lua's
--- @treturn Estate|nil `estate:authorize(request)` answers a decision
+-- @tparam[opt] table options `read` (a reader), `now` (a clock), `log` (`function(message)`) and
+-- `host` (what rule packs may wait with); by default all are plain Lua's, where waiting blocks
+-- @treturn Estate|nil `estate:authorize(request)` answers a decision; `estate:close()` ends it
 -- @treturn Problems every problem; as text one line each
 function _M.open(path, options)
     options = options or {}
-    return estate.open(path, { read = options.read or plain.read, now = options.now or plain.now })
+    return estate.open(path, {
+        read = options.read or plain.read, now = options.now or plain.now,
+        log = options.log or plain.log, host = options.host or plain.new and plain.new(),
+    })
 end
 
 

@@ -4,11 +4,15 @@
 -- failed. Absent is a fact the language has rules for; failed means that nothing is known, and the
 -- caller must deny. Only the keys that a set mentions are ever asked for.
 --
--- *Dependencies*: postern.cidr, postern.request
+-- A pack may keep its answers: for a time, by a text that says what the answer depends on, or as long
+-- as the client's connection lasts. Absent is kept like a value; a failure is not.
+--
+-- *Dependencies*: postern.cidr, postern.cache, postern.request
 --
 -- @module postern.keys
 local new_table = require("table.new")
 local cidr = require("postern.cidr")
+local caches = require("postern.cache")
 local requests = require("postern.request")
 
 
@@ -125,21 +129,30 @@ local function add(providers, provider)
 end
 
 
-local function add_pack(self, pack, config)
-    local ok, err = pack.check(config)
-    if not ok then
-        return nil, ("the keys pack `%s`: %s"):format(pack.name, tostring(err))
+local function cache_of(pack, name, now)
+    local how = pack.cache and pack.cache[name]
+    if not how then
+        return nil
+    elseif how.connection then
+        return { connection = true }
     end
-    local types
-    types, err = types_of(pack)
+    return { seconds = how.seconds, by = how.by, kept = caches.new({ now = now }) }
+end
+
+
+local function add_pack(self, runner, now)
+    local pack = runner.pack
+    local types, err = types_of(pack)
     if not types then
         return nil, err
     end
     for _, kind in ipairs({ "keys", "prefixes" }) do
         for name, provide in pairs(pack[kind] or {}) do
+            local ok
             ok, err = add(self[kind], {
                 key = name, pack = pack.name, lazy = pack.lazy == true, provide = provide,
-                config = config, type = types[name] or UNDECLARED, is_prefix = kind == "prefixes",
+                runner = runner, type = types[name] or UNDECLARED, is_prefix = kind == "prefixes",
+                cache = cache_of(pack, name, now),
             })
             if not ok then
                 return nil, err
@@ -178,20 +191,20 @@ end
 
 
 --- Makes a registry of the providers of some packs.
--- @tparam {table,...} packs keys packs, see `postern.rules`; besides `keys` and `prefixes` a pack
--- may have `types` (name to `string`, `arn`, `ip`, `bool`, `numeric` or `date`, with `[]` behind it
--- when the key may have several values) and `lazy` (true: its keys are only resolved when a
--- decision needs them)
--- @tparam[opt] table configs pack name to its configuration
+-- @tparam {Runner,...} runners of keys packs, see `postern.runner` and `postern.rules`; a pack may
+-- have `types` (name to `string`, `arn`, `ip`, `bool`, `numeric` or `date`, with `[]` behind it when
+-- the key may have several values), `lazy` (true: its keys are only resolved when a decision needs
+-- them, and may then wait) and `cache`
+-- @tparam[opt] function now the clock of what is kept for a time; needed where a pack has `cache`
 -- @treturn Registry|nil
 -- @treturn string why not; two packs that provide one key are named both
-function _M.new(packs, configs)
+function _M.new(runners, now)
     local self = setmetatable({
         keys = {},     -- name in lower case to provider
         prefixes = {}, -- the same
     }, Registry)
-    for _, pack in ipairs(packs) do
-        local ok, err = add_pack(self, pack, configs and configs[pack.name] or {})
+    for _, runner in ipairs(runners) do
+        local ok, err = add_pack(self, runner, now)
         if not ok then
             return nil, err
         end
@@ -228,16 +241,22 @@ end
 
 
 local function call(provider, rest, context)
+    local runner = provider.runner
     if provider.is_prefix then
-        return provider.provide(context, rest, provider.config)
+        return provider.provide(context, rest, runner.config, runner.tools)
     end
-    return provider.provide(context, provider.config)
+    return provider.provide(context, runner.config, runner.tools)
+end
+
+
+local function call_lazy(provider, rest, context)
+    return provider.runner:wait(call, provider, rest, context)
 end
 
 
 -- The value of a key, nil when it is absent, or nil and an error.
-local function ask(provider, key, rest, context)
-    local ok, value, err = pcall(call, provider, rest, context)
+local function ask_provider(provider, key, rest, context)
+    local ok, value, err = pcall(provider.lazy and call_lazy or call, provider, rest, context)
     if not ok then
         err, value = value, nil
     elseif value == nil and not err then
@@ -248,6 +267,71 @@ local function ask(provider, key, rest, context)
     if value == nil then
         return nil, ("the key `%s` of the keys pack `%s` failed: %s")
             :format(key, provider.pack, tostring(err))
+    end
+    return value
+end
+
+
+local ABSENT = {} -- what is kept where there is no value
+
+-- Where answers for this context are kept and under what; nil when this one is not.
+local function place_of(provider, key, rest, context)
+    local cache = provider.cache
+    if cache.connection then
+        local connection = context.connection
+        if not connection then
+            return nil
+        end
+        connection[provider] = connection[provider] or {}
+        return connection[provider], key
+    end
+    local runner = provider.runner
+    local ok, by = pcall(cache.by, context, rest, runner.config)
+    if not ok or (by ~= nil and type(by) ~= "string") then
+        return nil, nil, ("the key `%s` of the keys pack `%s` failed: `by` of its cache: %s")
+            :format(key, provider.pack, ok and "answered something that is no text" or tostring(by))
+    end
+    return by and cache.kept, by and key .. "\0" .. by
+end
+
+
+local function kept_at(provider, place, name)
+    if provider.cache.connection then
+        return place[name]
+    end
+    return place:get(name)
+end
+
+
+local function keep(provider, place, name, value)
+    if provider.cache.connection then
+        place[name] = value
+    else
+        place:put(name, value, provider.cache.seconds)
+    end
+end
+
+
+local function ask(provider, key, rest, context)
+    if not provider.cache then
+        return ask_provider(provider, key, rest, context)
+    end
+    local place, name, failed = place_of(provider, key, rest, context)
+    if failed then
+        return nil, failed
+    elseif not place then
+        return ask_provider(provider, key, rest, context)
+    end
+    local value, err = kept_at(provider, place, name), nil
+    if value == nil then
+        value, err = ask_provider(provider, key, rest, context)
+        if err then
+            return nil, err
+        end
+        keep(provider, place, name, value == nil and ABSENT or value)
+    end
+    if value == ABSENT then
+        return nil
     end
     return value
 end

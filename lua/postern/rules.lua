@@ -4,9 +4,17 @@
 -- requires nothing; what it needs it gets as arguments. That keeps packs simple and is no sandbox:
 -- a pack is code one trusts.
 --
--- *Dependencies*: none (the reader is handed in)
+-- Shipped packs run as they are. The functions of private ones, those loaded by a path, run in
+-- bounded libraries and within a budget of processor time and memory, and what they are told of a
+-- call is read-only; see `postern.environment`, `postern.budget` and `postern.frozen`.
+--
+-- *Dependencies*: postern.environment, postern.budget, postern.frozen (the reader is handed in)
 --
 -- @module postern.rules
+local environments = require("postern.environment")
+local budgets = require("postern.budget")
+local frozen = require("postern.frozen")
+
 
 local _M = {}
 
@@ -18,11 +26,22 @@ _M.API = 1
 -- What each kind of pack has, with the type of each member; `may` names what it can do without.
 -- Anything else in a pack is a mistake.
 local COMMON = { kind = "string", name = "string", api = "number", check = "function" }
+local RUNNING = { start = "function", stop = "function", limits = "table", files = "table" }
+
 local KINDS = {
     keys = {
-        must = { keys = "table" },
-        may = { prefixes = "table", types = "table", lazy = "boolean" },
+        must = {},
+        may = { keys = "table", prefixes = "table", types = "table", lazy = "boolean",
+                cache = "table" },
         functions = { "keys", "prefixes" },
+        running = true,
+        need = { "keys", "prefixes" },
+    },
+    hooks = {
+        must = {},
+        may = { priority = "number", before = "function", after = "function", log = "function" },
+        running = true,
+        need = { "before", "after", "log" },
     },
     services = {
         must = { resolve = "function" },
@@ -47,34 +66,19 @@ for _, members in pairs(KINDS) do
     for name, wanted in pairs(COMMON) do
         members.must[name] = wanted
     end
+    for name, wanted in pairs(members.running and RUNNING or {}) do
+        members.may[name] = wanted
+    end
 end
 
-local PURE = { "assert", "error", "ipairs", "next", "pairs", "select", "tonumber", "tostring",
-               "type", "unpack" }
-local LIBRARIES = { "string", "table", "math" }
+--- What `limits` of a pack that runs may say, each a number but `open`. `seconds` (of processor
+-- time) and `memory` (MiB) bound each call of a private pack; the others what lazy keys wait for,
+-- see `postern.guard`: `timeout` and `pause` in seconds; `open` says what an open breaker means, a
+-- failed key (`deny`) or one that is `absent`.
+_M.LIMITS = { seconds = true, memory = true, timeout = true, concurrency = true, queue = true,
+              failures = true, pause = true, open = true }
 
-
-local function copy(from)
-    local to = {}
-    for name, value in pairs(from) do
-        to[name] = value
-    end
-    return to
-end
-
-
--- A fresh one for each pack, so that no pack can change what another sees.
-local function environment()
-    local env = {}
-    for _, name in ipairs(PURE) do
-        env[name] = _G[name]
-    end
-    for _, name in ipairs(LIBRARIES) do
-        env[name] = copy(_G[name])
-    end
-    env.string.dump = nil
-    return env
-end
+local OPEN = { deny = true, absent = true }
 
 
 local function sorted_names(members)
@@ -131,6 +135,50 @@ local function check_members(pack, kind)
 end
 
 
+--- Checks limits.
+-- @tparam table limits
+-- @treturn boolean|nil true
+-- @treturn string what is wrong
+function _M.check_limits(limits)
+    for name, value in pairs(limits) do
+        if not _M.LIMITS[name] then
+            return nil, ("`limits`: unknown limit `%s`: there are %s"):format(tostring(name),
+                quoted(_M.LIMITS))
+        elseif name == "open" and not OPEN[value] then
+            return nil, ("`limits`: `open` is `%s`: give `deny` or `absent`"):format(tostring(value))
+        elseif name ~= "open" and not (type(value) == "number" and value > 0 and value < 1e9) then
+            return nil, ("`limits`: `%s`: give a number above 0"):format(name)
+        end
+    end
+    return true
+end
+
+
+local function check_cache(pack)
+    for key, how in pairs(pack.cache or {}) do
+        local timed = type(how) == "table" and type(how.seconds) == "number"
+            and type(how.by) == "function"
+        if not timed and not (type(how) == "table" and how.connection == true) then
+            return nil, ("`cache`: `%s`: give `{ seconds =, by = function }` or "
+                .. "`{ connection = true }`"):format(tostring(key))
+        elseif not (pack.keys or {})[key] and not (pack.prefixes or {})[key] then
+            return nil, ("`cache`: `%s` is no key of the pack"):format(tostring(key))
+        end
+    end
+    return true
+end
+
+
+local function check_one_of(pack, names)
+    for _, name in ipairs(names) do
+        if pack[name] ~= nil then
+            return true
+        end
+    end
+    return nil, ("lacks `%s`: %s"):format(table.concat(names, "` or `"), described(pack.kind))
+end
+
+
 -- No member is missing; asked when what a base gives has been filled in.
 local function check_complete(pack)
     for _, name in ipairs(sorted_names(KINDS[pack.kind].must)) do
@@ -138,7 +186,17 @@ local function check_complete(pack)
             return nil, ("lacks `%s`: %s"):format(name, described(pack.kind))
         end
     end
-    return true
+    local ok, err = true, nil
+    if KINDS[pack.kind].need then
+        ok, err = check_one_of(pack, KINDS[pack.kind].need)
+    end
+    if ok then
+        ok, err = _M.check_limits(pack.limits or {})
+    end
+    if ok then
+        ok, err = check_cache(pack)
+    end
+    return ok, err
 end
 
 
@@ -162,14 +220,22 @@ local function check_header(pack, kind)
 end
 
 
--- Runs the text of one pack; what it is based on is left for later.
-local function read_alone(text, name, kind)
+-- Runs the text of one pack; what it is based on is left for later. `guard` runs private ones.
+local function read_alone(text, name, kind, guard)
     -- Text only: bytecode is not verified when it is loaded.
-    local chunk, err = load(text, "@" .. name, "t", environment())
+    local chunk, err = load(text, "@" .. name, "t", guard and guard.environment
+        or environments.new())
     if not chunk then
         return nil, err
     end
-    local ok, pack = pcall(chunk)
+    local ok, pack
+    if guard then
+        -- The hook of a budget does not fire in compiled code.
+        jit.off(chunk, true)
+        ok, pack = guard.budget:call(chunk)
+    else
+        ok, pack = pcall(chunk)
+    end
     if not ok then
         return nil, ("%s: fails while loading: %s"):format(name, tostring(pack))
     end
@@ -255,9 +321,75 @@ local function fill_from_bases(pack, read)
 end
 
 
+-- ---- Private packs ---------------------------------------------------------
+
+
+-- Which argument is what the pack is told of the call: the first of these functions.
+local TOLD = { identify = true, resolve = true, before = true, after = true, log = true }
+
+
+local function message_of(err)
+    return type(err) == "string" and err or ("an error that is a %s"):format(type(err))
+end
+
+
+local function returned(ok, ...)
+    if not ok then
+        error(message_of((...)), 0)
+    end
+    return ...
+end
+
+
+-- Within the budget. What the pack is told of the call comes as a view it cannot write.
+local function guarded(budget, fn, told)
+    return function(context, ...)
+        if told and type(context) == "table" then
+            context = frozen.view(context, "context")
+        end
+        return returned(budget:call(fn, context, ...))
+    end
+end
+
+
+local function guard_all(budget, functions, told)
+    local all = {}
+    for name, fn in pairs(functions or {}) do
+        all[name] = guarded(budget, fn, told)
+    end
+    return functions and all
+end
+
+
+local function guard_pack(pack, guard, limits)
+    -- A pack may ask for more in its own file: it is the file that is trusted.
+    local own = pack.limits or {}
+    local budget = budgets.new({
+        seconds = limits.seconds or own.seconds, memory = limits.memory or own.memory,
+    }, guard.environment.string)
+    for name, member in pairs(pack) do
+        if type(member) == "function" then
+            pack[name] = guarded(budget, member, TOLD[name])
+        end
+    end
+    pack.keys = guard_all(budget, pack.keys, true)
+    pack.prefixes = guard_all(budget, pack.prefixes, true)
+    for _, how in pairs(pack.cache or {}) do
+        how.by = how.by and guarded(budget, how.by, true)
+    end
+end
+
+
+local function new_guard()
+    local env = environments.new(true)
+    return { environment = env, budget = budgets.new(nil, env.string) }
+end
+
+
 -- The whole way from a pack's text to a pack that can be used.
-local function read_pack(text, name, kind, read)
-    local pack, err = read_alone(text, name, kind)
+local function read_pack(text, name, kind, read, private, limits)
+    local guard = private and new_guard() or nil
+    local pack, err = read_alone(text, name, kind, guard)
     if not pack then
         return nil, err
     end
@@ -272,6 +404,9 @@ local function read_pack(text, name, kind, read)
     end
     if not ok then
         return nil, ("%s: %s"):format(name, err)
+    end
+    if guard then
+        guard_pack(pack, guard, limits or {})
     end
     return pack
 end
@@ -290,7 +425,8 @@ end
 -- one's, and it finds that one as its member `base` (set once it is loaded).
 -- @tparam string text
 -- @tparam string name what errors call it
--- @tparam[opt] string kind `keys`, `services`, `identities`, `flows` or `tables`; any if left out
+-- @tparam[opt] string kind `keys`, `hooks`, `services`, `identities`, `flows` or `tables`; any if
+-- left out
 -- @tparam[opt] function read a host's reader, for what the pack is based on
 -- @treturn table|nil the pack
 -- @treturn string why not
@@ -306,9 +442,10 @@ end
 -- @tparam string path
 -- @tparam function read a host's reader: path to text, or nil and why not
 -- @tparam[opt] string kind as for `read`
--- @treturn table|nil the pack
+-- @tparam[opt] table limits `seconds` and `memory` in place of the pack's own
+-- @treturn table|nil the pack, its functions within their budget
 -- @treturn string why not; names the path
-function _M.load_file(path, read, kind)
+function _M.load_file(path, read, kind, limits)
     if kind ~= nil then
         need_kind(kind)
     end
@@ -316,7 +453,7 @@ function _M.load_file(path, read, kind)
     if not text then
         return nil, ("%s: %s"):format(path, err)
     end
-    return read_pack(text, path, kind, read)
+    return read_pack(text, path, kind, read, true, limits)
 end
 
 

@@ -42,8 +42,20 @@ local function constant(...)
     end
 end
 
+-- What `postern.runner` makes of a pack, as far as providers see it.
+local function runners_of(packs, configs)
+    local runners = {}
+    for i, one in ipairs(packs) do
+        runners[i] = {
+            pack = one, config = configs and configs[one.name] or {}, tools = {},
+            wait = function(_, fn, ...) return fn(...) end,
+        }
+    end
+    return runners
+end
+
 local function registry_of(...)
-    return assert(keys.new({ ... }))
+    return assert(keys.new(runners_of({ ... })))
 end
 
 local function values_of(registry, set, context)
@@ -88,7 +100,7 @@ describe("the registry of keys", function()
 
     it("refuses two packs that provide one key, and names both", function()
         local function refused(one, other)
-            local none, err = keys.new({ pack("one", one), pack("other", other) })
+            local none, err = keys.new(runners_of({ pack("one", one), pack("other", other) }))
             assert.is_nil(none)
             assert.matches("is provided twice", err, 1, true)
             assert.matches("`one`", err, 1, true)
@@ -104,8 +116,8 @@ describe("the registry of keys", function()
     end)
 
     it("refuses a pack that spells one key in two ways", function()
-        assert.is_nil((keys.new({ pack("one", { keys = {
-            ["aws:SourceIp"] = constant("x"), ["aws:sourceip"] = constant("y") } }) })))
+        assert.is_nil((keys.new(runners_of({ pack("one", { keys = {
+            ["aws:SourceIp"] = constant("x"), ["aws:sourceip"] = constant("y") } }) }))))
     end)
 
     it("lets a pack have a key under its own prefix; the longest match answers", function()
@@ -126,23 +138,20 @@ describe("the registry of keys", function()
         end
     end)
 
-    it("hands a pack its configuration, and stops when that is refused", function()
+    it("hands a pack its configuration and its tools", function()
         local one = pack("one", {
-            check = function(config)
-                if config.word == nil then
-                    return nil, "`word` is missing"
-                end
-                return true
-            end,
-            keys = { ["acme:word"] = function(_, config) return config.word end },
-            prefixes = { ["acme:x/"] = function(_, rest, config) return config.word .. rest end },
+            keys = { ["acme:word"] = function(_, config, tools)
+                return config.word .. tools.sign
+            end },
+            prefixes = { ["acme:x/"] = function(_, rest, config, tools)
+                return config.word .. rest .. tools.sign
+            end },
         })
-        local none, err = keys.new({ one })
-        assert.is_nil(none)
-        assert.equal("the keys pack `one`: `word` is missing", err)
-        local registry = assert(keys.new({ one }, { one = { word = "yes" } }))
-        assert.equal("yes", registry:resolve("acme:word", {}))
-        assert.equal("yesteam", registry:resolve("acme:X/Team", {}))
+        local runners = runners_of({ one }, { one = { word = "yes" } })
+        runners[1].tools.sign = "!"
+        local registry = assert(keys.new(runners))
+        assert.equal("yes!", registry:resolve("acme:word", {}))
+        assert.equal("yesteam!", registry:resolve("acme:X/Team", {}))
     end)
 
     it("names the keys of a set that nobody provides", function()
@@ -293,12 +302,12 @@ describe("filling a request", function()
             text = "unknown type `text` of `acme:a`", ["ip[][]"] = "unknown type", any = "unknown",
             ["ip["] = "unknown type",
         }) do
-            local none, err = keys.new({ pack("one", {
-                keys = { ["acme:a"] = constant("x") }, types = { ["acme:a"] = text } }) })
+            local none, err = keys.new(runners_of({ pack("one", {
+                keys = { ["acme:a"] = constant("x") }, types = { ["acme:a"] = text } }) }))
             assert.is_nil(none)
             assert.matches(message, err, 1, true)
         end
-        local none, err = keys.new({ pack("one", { types = { ["acme:b"] = "ip" } }) })
+        local none, err = keys.new(runners_of({ pack("one", { types = { ["acme:b"] = "ip" } }) }))
         assert.is_nil(none)
         assert.equal("the keys pack `one`: a type for `acme:b`, which it does not provide", err)
     end)
@@ -379,7 +388,7 @@ describe("the shipped keys packs", function()
                                 "resource" }) do
             packs[i] = assert(rules.load("keys", name, plain.read))
         end
-        registry = assert(keys.new(packs))
+        registry = assert(keys.new(runners_of(packs)))
     end)
 
     local function context(changes)

@@ -97,6 +97,7 @@ describe("kinds of packs", function()
     -- Of each kind: the members after the common ones, in source text.
     local MUST = {
         keys = { 'keys = { ["aws:SourceIp"] = function() end }' },
+        hooks = { "before = function() end" },
         services = { "resolve = function() end" },
         identities = { "identify = function() end" },
         flows = { "gates = {}", "caller = function() end", "decide = function() end" },
@@ -104,7 +105,11 @@ describe("kinds of packs", function()
     }
     local MAY = {
         keys = { 'prefixes = { ["aws:PrincipalTag/"] = function() end }', "types = {}",
-                 "lazy = true" },
+                 "lazy = true", "start = function() end", "stop = function() end",
+                 "limits = { timeout = 1, open = 'absent' }", 'files = { "x" }',
+                 'cache = { ["aws:SourceIp"] = { connection = true } }' },
+        hooks = { "after = function() end", "log = function() end", "priority = 1",
+                  "start = function() end", "stop = function() end", "limits = {}", "files = {}" },
         services = { "data = {}" },
         identities = {},
         flows = { "principal_for = function() end", "sees = function() end" },
@@ -133,8 +138,8 @@ describe("kinds of packs", function()
                 end
                 local pack, err = rules.read(source(kind, others), "my/x.lua")
                 assert.is_nil(pack)
-                assert.matches(("my/x.lua: lacks `%s`: a %s pack has `api`,")
-                    :format(member:match("^%w+"), kind), err, 1, true)
+                assert.matches(("my/x.lua: lacks `%s`"):format(member:match("^%w+")), err, 1, true)
+                assert.matches((": a %s pack has `api`,"):format(kind), err, 1, true)
             end
         end
     end)
@@ -142,8 +147,9 @@ describe("kinds of packs", function()
     it("know no member of another kind", function()
         local pack, err = rules.read(source("keys", MUST.keys, MUST.identities), "x.lua")
         assert.is_nil(pack)
-        assert.equal("x.lua: unknown member `identify`: a keys pack has `api`, `check`, `keys`, "
-            .. "`kind`, `name`, and may have `lazy`, `prefixes`, `types`", err)
+        assert.equal("x.lua: unknown member `identify`: a keys pack has `api`, `check`, `kind`, "
+            .. "`name`, and may have `cache`, `files`, `keys`, `lazy`, `limits`, `prefixes`, "
+            .. "`start`, `stop`, `types`", err)
     end)
 
     it("of keys answer through functions", function()
@@ -165,8 +171,8 @@ describe("kinds of packs", function()
         assert.equal("tables", rules.read(source("tables", MUST.tables), "x.lua").kind)
         local pack, err = rules.read(source("colors", MUST.tables), "x.lua")
         assert.is_nil(pack)
-        assert.equal("x.lua: unknown kind `colors`: there are `flows`, `identities`, `keys`, "
-            .. "`services`, `tables`", err)
+        assert.equal("x.lua: unknown kind `colors`: there are `flows`, `hooks`, `identities`, "
+            .. "`keys`, `services`, `tables`", err)
     end)
 end)
 

@@ -17,7 +17,8 @@ _M.CORE = {
 _M.LUA = {
     "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "host/plain", "host/uv",
     "host/resty", "config", "context", "path", "cache", "network", "set", "request", "decision",
-    "endpoint_services", "endpoint_policy", "endpoint", "keys", "hooks", "services", "rules",
+    "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget", "frozen",
+    "rules", "packs", "tools", "runner", "keys", "hooks", "services",
     "identities", "loader", "audit", "flow", "engine", "estate", "cases", "http", "server", "resty",
     "init", "parts", "coverage", "mutants", "testing/fakes", "testing", "testing/files",
     "testing/specs", "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli",

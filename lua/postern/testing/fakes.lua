@@ -27,15 +27,16 @@ function _M.new(options)
         clock = options.now or _M.START,
         dns = options.dns or {},
         answers = options.http or {},
-        unexpected = {},
+        unexpected = {}, lines = {},
     }, Fakes)
     self.now = function() return self:time() end
     self.host = {
-        sleep = function(seconds) self:advance(seconds) end,
-        http = function(request) return self:request(request) end,
-        resolve = function(name) return self:resolve(name) end,
-        connect = function(where) return self:connect(where) end,
-        work = function(source, ...) return assert(loadstring(source))(...) end,
+        sleep = function(_, seconds) self:advance(seconds) end,
+        http = function(_, request) return self:request(request) end,
+        resolve = function(_, name) return self:resolve(name) end,
+        connect = function(_, where) return self:connect(where) end,
+        work = function(_, source, ...) return assert(loadstring(source))(...) end,
+        writer = function() return self:writer() end,
     }
     return self
 end
@@ -113,6 +114,19 @@ function Fakes:resolve(name)
         return nil, "no such name"
     end
     return addresses
+end
+
+
+-- Lines that a pack writes go to `lines`, whatever the file.
+function Fakes:writer()
+    return {
+        write = function(_, line)
+            table.insert(self.lines, line)
+            return true
+        end,
+        reopen = function() return true end,
+        close = function() end,
+    }
 end
 
 
