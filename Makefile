@@ -9,8 +9,9 @@ COUNT   ?= 20000
 
 # Debian packages, by what needs them. cmake brings what it needs itself; gcc
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
-DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl
-TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev
+DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl \
+                node-llhttp lua-luv
+TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev nginx libnginx-mod-http-lua
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
@@ -41,9 +42,9 @@ coverage-deps:
 fuzz-deps:
 	@tools/deps.sh $(FUZZ_DEPS)
 
-build: ## build the library and the command, build/postern
+build: ## build the libraries and the command, build/postern
 	@$(CONFIGURE) $(BUILD) >/dev/null
-	@$(COMPILE) $(BUILD) -j $(JOBS) --target postern
+	@$(COMPILE) $(BUILD) -j $(JOBS) --target libraries
 
 build-tests:
 	@$(CONFIGURE) $(BUILD) >/dev/null

@@ -15,10 +15,10 @@ _M.CORE = {
 
 --- The Lua modules, in dependency order.
 _M.LUA = {
-    "ffi", "document", "glob", "cidr", "crypto", "host/plain", "host/uv", "host/resty", "config",
+    "ffi", "document", "glob", "cidr", "crypto", "http", "host/plain", "host/uv", "host/resty", "config",
     "context", "path", "cache", "network", "decision", "set", "request", "endpoint_services",
     "endpoint_policy", "endpoint", "keys", "hooks", "services", "rules",
-    "identities", "loader", "audit", "flow", "engine", "estate", "cases", "http", "server", "resty",
+    "identities", "loader", "audit", "flow", "engine", "estate", "cases", "server", "resty",
     "testing", "init", "cli",
 }
 
@@ -243,6 +243,7 @@ end
 -- Where the test of each kind of source stands.
 local TWINS = {
     { "^core/src/(.+)%.c$", "core/tests/test_%s.c" },
+    { "^http/src/(.+)%.c$", "http/tests/test_%s.c" },
     { "^lua/postern/(.+)%.lua$", "spec/postern/%s_spec.lua" },
     { "^rules/(.+)%.lua$", "spec/rules/%s_spec.lua" },
 }
