@@ -35,8 +35,8 @@ local function compile(source)
     file:write(source)
     file:close()
     -- A preloaded sanitizer is meant for the core, not for the compiler.
-    local pipe = io.popen(("LD_PRELOAD= cc -std=c11 -Icore/include -Ihttp/include -fsyntax-only -x c %s 2>&1; "
-        .. "echo status $?"):format(path))
+    local pipe = io.popen(("LD_PRELOAD= cc -std=c11 -Icore/include -Ihttp/include -fsyntax-only "
+        .. "-x c %s 2>&1; echo status $?"):format(path))
     local output = pipe:read("*a")
     pipe:close()
     os.remove(path)

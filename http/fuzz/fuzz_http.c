@@ -81,7 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     postern_http_reset(pieces, data[0] & 2);
     result a = read_in_steps(whole, bytes, size - 1, size);
     result b = read_in_steps(pieces, bytes, size - 1, step);
-    require(a.state == b.state && a.answer == b.answer);
+    /* Of two reasons to refuse, the pieces may decide which is seen first. */
+    require(a.state == b.state && (a.answer == 0) == (b.answer == 0));
     if (a.state == POSTERN_HTTP_COMPLETE) {
         require(a.taken == b.taken);
         require_same(postern_http_read(whole), postern_http_read(pieces));

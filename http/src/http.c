@@ -359,14 +359,19 @@ static bool is_version(const char *text) {
     return memcmp(text, "HTTP/", 5) == 0 && text[6] == '.';
 }
 
+static bool is_status(const char *text) {
+    return text[0] >= '1' && text[0] <= '9' && text[1] >= '0' && text[1] <= '9' &&
+        text[2] >= '0' && text[2] <= '9';
+}
+
 /* RFC 9112, sections 3 and 4, without the white space it lets a recipient
  * forgive: one space between the parts. llhttp also takes other protocols, and
  * status codes of fewer digits. */
 static const char *check_start_line(const postern_http *reader, postern_span line) {
     const char *text = line.text, *end = text + line.length;
     if (reader->options.kind == POSTERN_HTTP_RESPONSE) {
-        bool good = line.length >= 12 && is_version(text) && text[8] == ' ' && text[11] != ' ' &&
-            (line.length == 12 || text[12] == ' ');
+        bool good = line.length >= 12 && is_version(text) && text[8] == ' ' &&
+            is_status(text + 9) && (line.length == 12 || text[12] == ' ');
         return good ? NULL : "a status line that is none";
     }
     uint32_t spaces = 0;

@@ -92,8 +92,8 @@ describe("the door to the core", function()
         local ok, err = pcall(again.http)
         package.cpath = old
         os.execute("rm -r " .. folder)
-        assert.is_true(ok or err:find("cannot load libpostern_http", 1, true) ~= nil)
-        assert.is_true(ok or err:find(folder .. "/libpostern_http.so: no such file", 1, true) ~= nil)
+        local tried = folder .. "/libpostern_http.so: no such file"
+        assert.is_true(ok or err:find(tried, 1, true) ~= nil)
     end)
 
     it("reads enum names", function()

@@ -15,16 +15,18 @@ _M.CORE = {
 
 --- The Lua modules, in dependency order.
 _M.LUA = {
-    "ffi", "document", "glob", "cidr", "crypto", "http", "host/plain", "host/uv", "host/resty", "config",
-    "context", "path", "cache", "network", "decision", "set", "request", "endpoint_services",
-    "endpoint_policy", "endpoint", "keys", "hooks", "services", "rules",
+    "ffi", "document", "glob", "cidr", "crypto", "http", "semaphore", "guard", "client", "task",
+    "watch", "host/uv_loop", "host/uv_socket", "host/uv_file", "host/uv", "host/plain",
+    "host/resty", "config", "context", "path", "cache", "network", "decision", "set", "request",
+    "endpoint_services", "endpoint_policy", "endpoint", "keys", "hooks", "services", "rules",
     "identities", "loader", "audit", "flow", "engine", "estate", "cases", "server", "resty",
     "testing", "init", "cli",
 }
 
 -- The only ones that may know their host.
 local HOSTS = {
-    ["host/plain"] = true, ["host/uv"] = true, ["host/resty"] = true, server = true, resty = true,
+    ["host/plain"] = true, ["host/uv"] = true, ["host/uv_loop"] = true, ["host/uv_socket"] = true,
+    ["host/uv_file"] = true, ["host/resty"] = true, server = true, resty = true,
 }
 
 
