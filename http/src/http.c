@@ -30,7 +30,8 @@ struct postern_http {
     bool no_body;
     bool keep_alive;
     uint32_t interim;
-    uint64_t overhead; /* bytes of the body's phase that are not the body */
+    uint64_t overhead; /* bytes of the body's phase that are not the body, ... */
+    const char *counted; /* ... up to here in the bytes being fed */
     postern__vector head;
     postern__vector headers; /* of postern_http_header */
     postern__vector body;
@@ -222,8 +223,24 @@ static int on_headers_complete(llhttp_t *llhttp) {
     return 0;
 }
 
+/* Counts up to `at`. Asked for at the end of each feed, and before each piece of
+ * the body, which allows for more: so the answer does not depend on how the bytes
+ * were cut. */
+static bool is_overloaded(postern_http *reader, const char *at) {
+    reader->overhead += (uint64_t)(at - reader->counted);
+    reader->counted = at;
+    return reader->overhead >
+        reader->options.max_head + CHUNK_OVERHEAD * (uint64_t)reader->body.count;
+}
+
+static int object_overload(postern_http *reader) {
+    return object(reader, 413, POSTERN_LIMIT, "too much besides the body");
+}
+
 static int on_body(llhttp_t *llhttp, const char *at, size_t length) {
     postern_http *reader = llhttp->data;
+    if (is_overloaded(reader, at)) return object_overload(reader);
+    reader->counted = at + length;
     if (length > reader->options.max_body - reader->body.count)
         return object(reader, 413, POSTERN_LIMIT, "the body is too large");
     return postern__vector_push(&reader->body, at, length) == NULL ? object_memory(reader) : 0;
@@ -454,15 +471,15 @@ static int32_t parse_head(postern_http *reader, postern_error *error) {
 
 static int32_t feed_body(postern_http *reader, const char *bytes, size_t length,
                          size_t *consumed, postern_error *error) {
-    size_t before = reader->body.count;
+    reader->counted = bytes;
     llhttp_errno_t failed = llhttp_execute(&reader->llhttp, bytes, length);
     if (failed != HPE_OK && failed != HPE_PAUSED) return refuse_as_llhttp(reader, failed, error);
     *consumed = failed == HPE_OK
         ? length : (size_t)(llhttp_get_error_pos(&reader->llhttp) - bytes);
-    reader->overhead += *consumed - (reader->body.count - before);
-    if (reader->overhead >
-        (uint64_t)reader->options.max_head + CHUNK_OVERHEAD * (uint64_t)reader->body.count)
-        return refuse(reader, 413, POSTERN_LIMIT, "too much besides the body", error);
+    if (is_overloaded(reader, bytes + *consumed)) {
+        object_overload(reader);
+        return tell_refusal(reader, error);
+    }
     return failed == HPE_PAUSED ? complete(reader) : POSTERN_HTTP_MORE;
 }
 

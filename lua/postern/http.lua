@@ -31,6 +31,18 @@ local function free(handle)
 end
 
 
+--- Whether messages can be read: the library may be missing where llhttp was.
+-- @treturn boolean|nil
+-- @treturn string why not
+function _M.available()
+    local ok, why = pcall(core.http)
+    if not ok then
+        return nil, why
+    end
+    return true
+end
+
+
 --- Makes a reader of one kind of message. Raises when the HTTP library is not there.
 -- @tparam string kind `request` or `response`
 -- @tparam[opt] table options `max_head` (bytes of start line and headers, 65536), `max_headers`
