@@ -207,6 +207,10 @@ end
 -- @treturn string why there is none, with the URL but its query, which may hold secrets
 function Client:call(request)
     check(request)
+    local available, missing = http.available()
+    if not available then
+        return nil, missing
+    end
     local parts, err = http.parse_url(request.url)
     if not parts then
         return nil, err

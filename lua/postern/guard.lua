@@ -140,8 +140,7 @@ function Guard:call(fn, ...)
     end, function(...)
         holds = self.places:acquire(self.timeout)
         if not holds then
-            return refuse(self, "busy", ("busy: %d calls run and others wait")
-                :format(self.concurrency))
+            return refuse(self, "busy", ("busy: no more than %d at once"):format(self.concurrency))
         end
         return run(self, probe, deadline, fn, ...)
     end, ...)

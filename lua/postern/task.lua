@@ -60,11 +60,19 @@ function _M.timed_out(seconds)
 end
 
 
+--- Whether a value is a time.
+-- @param seconds
+-- @treturn boolean
+function _M.is_seconds(seconds)
+    return type(seconds) == "number" and seconds >= 0 and seconds < 1e9
+end
+
+
 --- Raises, for the caller of the caller, unless a time is one.
 -- @param seconds
 -- @tparam string what its name
 function _M.check_seconds(seconds, what)
-    if type(seconds) ~= "number" or not (seconds >= 0 and seconds < 1e9) then
+    if not _M.is_seconds(seconds) then
         error(("`%s`: give a number of seconds"):format(what), 3)
     end
 end

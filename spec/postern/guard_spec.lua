@@ -63,7 +63,7 @@ describe("a guard", function()
         local guard = new({ concurrency = 1, queue = 1, timeout = 2, failures = 100 })
         local first = call(guard, host.sleep, 1.5)
         local second = call(guard, host.sleep, 1)
-        assert.same({ nil, "busy: 1 calls run and others wait", "busy" },
+        assert.same({ nil, "busy: no more than 1 at once", "busy" },
             call(guard, host.sleep, 1))
         host.pass(1.5)
         assert.same({ true }, first())

@@ -8,6 +8,10 @@ describe("a reader", function()
         return state, rest, reader
     end
 
+    it("is to be had", function()
+        assert.is_true(http.available())
+    end)
+
     it("gives a request", function()
         local state, rest, reader = read("request",
             "POST /a?b HTTP/1.1\r\nHost: c\r\nX-Y: 1\r\nx-y: 2\r\nContent-Length: 2\r\n\r\nhiGET")

@@ -4,16 +4,18 @@
 -- alone, and `close` leaves none of them. Operations are called within a task (`spawn`) and wait
 -- there; outside of one they raise. What may happen answers nil and an error in words.
 --
--- *Dependencies*: luv, postern.client, postern.guard, postern.task, postern.host.uv_file,
--- postern.host.uv_loop, postern.host.uv_socket
+-- *Dependencies*: luv, postern.client, postern.guard, postern.task, postern.work,
+-- postern.host.options, postern.host.uv_file, postern.host.uv_loop, postern.host.uv_socket
 --
 -- @module postern.host.uv
 local uv = require("luv")
 local client = require("postern.client")
 local guard = require("postern.guard")
 local tasks = require("postern.task")
+local works = require("postern.work")
 local files = require("postern.host.uv_file")
 local loops = require("postern.host.uv_loop")
+local settings = require("postern.host.options")
 local sockets = require("postern.host.uv_socket")
 
 local words = loops.words
@@ -24,48 +26,8 @@ local Host = {}
 Host.__index = Host
 
 
-local OPTIONS = { log = true, concurrency = true, queue = true }
-
--- Seconds for connecting, and for each send and receive, where nobody says another.
-local SOCKET_TIMEOUT = 60
-
--- luv takes so many arguments for a thread; one of them is the source, or whether it went well.
-local MOST_WORK_VALUES = 8
-
--- Defaults of a line writer: lines and bytes that may wait.
-local WRITER = { queue = 1024, max_bytes = 64 * 1024 * 1024 }
-
--- Seconds: a change is looked at so long after it was told, when an editor has done with it, and
--- looked for so often where the file system tells nothing.
-local WATCH = { debounce = 0.1, poll = 2 }
-
-
 local function pack(...)
     return { n = select("#", ...), ... }
-end
-
-
-local function check_options(options, known, level)
-    for name in pairs(options) do
-        if known[name] == nil then
-            error(("unknown option `%s`"):format(tostring(name)), level + 1)
-        end
-    end
-end
-
-
-local function with_defaults(options, defaults)
-    options = options or {}
-    check_options(options, defaults, 3)
-    local all = {}
-    for name, default in pairs(defaults) do
-        local value = options[name] or default
-        if type(value) ~= "number" or not (value > 0 and value < 1e9) then
-            error(("`%s`: give a number above 0"):format(name), 3)
-        end
-        all[name] = value
-    end
-    return all
 end
 
 
@@ -75,7 +37,7 @@ end
 -- @treturn Host
 function _M.new(options)
     options = options or {}
-    check_options(options, OPTIONS, 2)
+    settings.check(options, settings.HOST)
     local log = options.log or function(message) io.stderr:write(message, "\n") end
     local loop = loops.new(log)
     local self = setmetatable({
@@ -204,7 +166,7 @@ end
 -- @treturn {string,...}|nil addresses, IPv4 and IPv6, in the system's order
 -- @treturn string why not
 function Host:resolve(name)
-    if type(name) ~= "string" or #name > 255 or not name:find("^[%w%-._:]+$") then
+    if not settings.is_name(name) then
         return nil, "not the name of a host"
     end
     local found, err = self.loop:request(function(done)
@@ -221,26 +183,6 @@ function Host:resolve(name)
         end
     end
     return addresses
-end
-
-
-local CONNECT = { host = true, port = true, path = true, timeout = true, pool = true, fresh = true }
-
-local function check_connect(options)
-    check_options(options, CONNECT, 3)
-    if options.timeout ~= nil then
-        tasks.check_seconds(options.timeout, "timeout")
-    end
-    if options.path then
-        if type(options.path) ~= "string" or options.path:find("%z") then
-            error("`path`: give the path of a socket", 3)
-        end
-    elseif type(options.host) ~= "string" then
-        error("`host`: give a name or an address, or `path` of a socket", 3)
-    elseif type(options.port) ~= "number" or options.port % 1 ~= 0
-        or not (options.port >= 1 and options.port <= 65535) then
-        error("`port`: give a number from 1 to 65535", 3)
-    end
 end
 
 
@@ -274,8 +216,8 @@ end
 -- `reused()`; it is closed when the task that opened it is cancelled
 -- @treturn string why not
 function Host:connect(options)
-    check_connect(options)
-    local timeout = options.timeout or SOCKET_TIMEOUT
+    settings.check_connect(options)
+    local timeout = options.timeout or settings.SOCKET_TIMEOUT
     local socket, err, kind
     if options.pool and not options.fresh then
         socket = self.sockets:kept(options.pool)
@@ -304,65 +246,16 @@ end
 
 -- ---- Work --------------------------------------------------------------------------------------
 
--- Runs in a thread of the pool, in a Lua state of its own: it must not have upvalues. A worker that
--- raised would end in luv's message on standard error, and never answer.
-local function worker(source, ...)
-    local loaded, err = loadstring(source, "=work")
-    if not loaded then
-        return false, err
-    end
-    local results = { pcall(loaded, ...) }
-    local count = select("#", unpack(results, 1, table.maxn(results)))
-    if count > 9 then
-        return false, "it answers more than 8 values"
-    end
-    for i = 2, count do
-        local kind = type(results[i])
-        if kind ~= "string" and kind ~= "number" and kind ~= "boolean" and kind ~= "nil" then
-            if not results[1] then
-                return false, tostring(results[i])
-            end
-            return false, ("it answers a %s: only strings, numbers and booleans can be handed over")
-                :format(kind)
-        end
-    end
-    return unpack(results, 1, count)
-end
-
-
-local function check_work(source, ...)
-    if type(source) ~= "string" or source:byte() == 27 then
-        error("`source`: give Lua text", 3)
-    elseif select("#", ...) > MOST_WORK_VALUES then
-        error(("work takes at most %d values"):format(MOST_WORK_VALUES), 3)
-    end
-    for i = 1, select("#", ...) do
-        local kind = type((select(i, ...)))
-        if kind ~= "string" and kind ~= "number" and kind ~= "boolean" and kind ~= "nil" then
-            error(("value %d is a %s: work takes strings, numbers and booleans"):format(i, kind), 3)
-        end
-    end
-end
-
-
-local function unwrap(ok, ...)
-    if ok then
-        return ...
-    end
-    return nil, (...)
-end
-
-
 --- Runs Lua text in a worker thread, in a Lua state that shares nothing.
 -- @tparam string source the body of a function; `...` is what it is called with
 -- @param ... at most 8 strings, numbers, booleans and nils
 -- @return what it returns, at most 8 of these; or nil and an error when it raises
 function Host:work(source, ...)
-    check_work(source, ...)
+    works.check(source, ...)
     local arguments, count = { ... }, select("#", ...)
-    return unwrap(self.loop:await(nil, function(wake)
+    return works.unwrap(self.loop:await(nil, function(wake)
         local work
-        work = uv.new_work(worker, self.loop:callback(function(...)
+        work = uv.new_work(works.run, self.loop:callback(function(...)
             self.working[work] = nil
             self.loop.busy = self.loop.busy - 1
             wake(...)
@@ -406,7 +299,7 @@ end
 -- `reopen()`, `close()`
 -- @treturn string why not
 function Host:writer(path, options)
-    local writer, err = files.writer(self.loop, path, with_defaults(options, WRITER))
+    local writer, err = files.writer(self.loop, path, settings.fill(options, settings.WRITER))
     if not writer then
         return nil, err
     end
@@ -429,7 +322,7 @@ end
 -- @treturn table `close()`
 function Host:watch(paths, on_change, options)
     return forget_in(self.watches, files.watch(self.loop, paths, on_change,
-        with_defaults(options, WATCH)))
+        settings.fill(options, settings.WATCH)))
 end
 
 

@@ -1,10 +1,11 @@
 --- Sockets of the libuv host: connecting, sending, receiving, and keeping them for the next call.
 --
--- *Dependencies*: luv, postern.host.uv_loop
+-- *Dependencies*: luv, postern.host.options, postern.host.uv_loop
 --
 -- @module postern.host.uv_socket
 local uv = require("luv")
 local loops = require("postern.host.uv_loop")
+local settings = require("postern.host.options")
 
 local words = loops.words
 
@@ -16,15 +17,8 @@ local Socket = {}
 Socket.__index = Socket
 
 
--- Seconds a kept connection waits for its next use: less than the 60 and more after which servers
--- commonly close it, so that it is seldom them.
-local IDLE = 30
-
--- Kept connections, of one origin and of all: what is opened beyond these is closed after use.
-local MOST_IDLE, MOST_IDLE_OF_ALL = 32, 256
-
--- What a receive without a size gives at most.
-local CHUNK = 64 * 1024
+-- Kept connections of all origins together.
+local MOST_IDLE_OF_ALL = 256
 
 
 --- Makes the sockets of a loop.
@@ -78,8 +72,8 @@ end
 function Socket:keep()
     local sockets = self.sockets
     local list = self.pool and (sockets.idle[self.pool] or {})
-    if not list or self.closed or #list >= MOST_IDLE or sockets.count >= MOST_IDLE_OF_ALL
-        or #self.buffer > 0 then
+    if not list or self.closed or #list >= settings.MOST_IDLE
+        or sockets.count >= MOST_IDLE_OF_ALL or #self.buffer > 0 then
         return self:close()
     end
     sockets.loop.tasks:disown(self)
@@ -88,7 +82,7 @@ function Socket:keep()
     sockets.count = sockets.count + 1
     self.kept = true
     -- Whatever arrives now, an end or bytes nobody asked for, ends its use.
-    self.stop_idling = sockets.loop:timer(IDLE, function() self:close() end, true)
+    self.stop_idling = sockets.loop:timer(settings.IDLE, function() self:close() end, true)
     self.handle:read_start(sockets.loop:callback(function() self:close() end))
     self.handle:unref()
 end
@@ -255,7 +249,7 @@ end
 -- @treturn string|nil at least one byte
 -- @treturn string `closed` at the end, an error in words, or one and `timeout`
 function Socket:receive(max_bytes, seconds)
-    max_bytes = max_bytes or CHUNK
+    max_bytes = max_bytes or settings.CHUNK
     local text = self.buffer
     if text == "" then
         if self.closed then
