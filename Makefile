@@ -91,12 +91,12 @@ differential: build ## compare the core with the reference: SEED=1 COUNT=20000
 	@luajit spec/differential.lua $(BUILD) $(SEED) $(COUNT)
 
 # C throws nothing: branches that gcc adds for exceptions are none of ours.
-coverage: coverage-deps ## line and branch coverage of the core by all tests
+coverage: coverage-deps ## line and branch coverage of the C code by all tests
 	@$(CONFIGURE) build-coverage -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=--coverage >/dev/null
 	@$(COMPILE) build-coverage -j $(JOBS)
 	@find build-coverage -name '*.gcda' -delete
 	@$(SUITES) build-coverage c lua
-	@gcovr --root . --filter 'core/src/' --exclude-throw-branches --print-summary build-coverage
+	@gcovr --root . --filter 'core/src/' --filter 'http/src/' --exclude-throw-branches --print-summary build-coverage
 
 bench: build ## what a decision costs, from C and from Lua, and an estate
 	@$(COMPILE) $(BUILD) --target bench_decide

@@ -15,7 +15,7 @@ local Reader = {}
 Reader.__index = Reader
 
 
--- What a socket path or a header may at most be: `sun_path` on Linux holds 108 bytes with its NUL.
+-- `sun_path` on Linux holds 108 bytes with its NUL.
 local MOST_SOCKET_PATH = 107
 
 

@@ -97,6 +97,15 @@ function _M.check_connect(options)
 end
 
 
+--- Whether a text is meant as an address, which nobody needs to look up.
+-- @tparam string name
+-- @treturn boolean
+function _M.is_address(name)
+    return name:find("^%d+%.%d+%.%d+%.%d+$") ~= nil
+        or (name:find(":", 1, true) ~= nil and name:find("^[%x:.]+$") ~= nil)
+end
+
+
 --- Whether a text may be the name of a host.
 -- @param name
 -- @treturn boolean

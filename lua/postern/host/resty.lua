@@ -268,7 +268,8 @@ local function run_task(self, task, fn, arguments)
 end
 
 
---- Starts a task, in a timer: it is nobody's request, and begins when nginx comes round.
+--- Starts a task, in a timer: it is nobody's request, and begins when nginx comes round. nginx runs
+-- as many at once as its directive `lua_max_running_timers` says, 256.
 -- @tparam function fn
 -- @param ...
 -- @treturn Task with `wait()` (what `fn` returned; or nil and an error) and `cancel(reason)`
@@ -337,12 +338,6 @@ end
 
 -- ---- Network -----------------------------------------------------------------------------------
 
-local function is_address(name)
-    return name:find("^%d+%.%d+%.%d+%.%d+$") ~= nil or (name:find(":", 1, true) ~= nil
-        and name:find("^[%x:.]+$") ~= nil)
-end
-
-
 --- The addresses of a name: of an address itself and of `localhost`. nginx looks others up only to
 -- connect to them.
 -- @tparam string name
@@ -351,7 +346,7 @@ end
 function Host.resolve(_, name)
     if not settings.is_name(name) then
         return nil, "not the name of a host"
-    elseif is_address(name) then
+    elseif settings.is_address(name) then
         return { name }
     elseif name:lower() == "localhost" then
         return { "127.0.0.1" }

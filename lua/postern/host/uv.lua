@@ -4,13 +4,15 @@
 -- alone, and `close` leaves none of them. Operations are called within a task (`spawn`) and wait
 -- there; outside of one they raise. What may happen answers nil and an error in words.
 --
--- *Dependencies*: luv, postern.client, postern.guard, postern.task, postern.work,
--- postern.host.options, postern.host.uv_file, postern.host.uv_loop, postern.host.uv_socket
+-- *Dependencies*: luv, postern.client, postern.guard, postern.semaphore, postern.task,
+-- postern.work, postern.host.options, postern.host.uv_file, postern.host.uv_loop,
+-- postern.host.uv_socket
 --
 -- @module postern.host.uv
 local uv = require("luv")
 local client = require("postern.client")
 local guard = require("postern.guard")
+local semaphore = require("postern.semaphore")
 local tasks = require("postern.task")
 local works = require("postern.work")
 local files = require("postern.host.uv_file")
@@ -24,6 +26,11 @@ local words = loops.words
 local _M = {}
 local Host = {}
 Host.__index = Host
+
+
+-- Lookups at once: a resolver that hangs must not take all four threads of libuv's pool, where
+-- files are read and lines are written, too. And how many may wait for these.
+local MOST_LOOKUPS, LOOKUP_QUEUE = 2, 1024
 
 
 local function pack(...)
@@ -51,6 +58,7 @@ function _M.new(options)
         ensure = function(cleanup, fn, ...) return loop.tasks:ensure(cleanup, fn, ...) end,
         timeout = function(seconds, fn, ...) return loop.tasks:timeout(seconds, fn, ...) end,
     }
+    self.lookups = semaphore.new({ limit = MOST_LOOKUPS, queue = LOOKUP_QUEUE }, self.parts)
     self.client = client.new({ concurrency = options.concurrency, queue = options.queue },
         self.parts)
     return self
@@ -168,9 +176,18 @@ end
 function Host:resolve(name)
     if not settings.is_name(name) then
         return nil, "not the name of a host"
+    elseif settings.is_address(name) then
+        return { name }
+    elseif not self.lookups:acquire() then
+        return nil, ("`%s`: too many names are being looked up"):format(name)
     end
+    -- The place is given back when the system has answered, also when nobody waits any more: the
+    -- thread is as busy.
     local found, err = self.loop:request(function(done)
-        return uv.getaddrinfo(name, nil, { socktype = "stream" }, done)
+        return uv.getaddrinfo(name, nil, { socktype = "stream" }, function(...)
+            self.lookups:release()
+            done(...)
+        end)
     end)
     if not found then
         return nil, ("`%s`: %s"):format(name, err)

@@ -43,6 +43,15 @@ describe("options of hosts", function()
         end
     end)
 
+    it("tell addresses from names", function()
+        for name, expected in pairs({
+            ["127.0.0.1"] = true, ["::1"] = true, ["2001:db8::192.0.2.1"] = true,
+            ["localhost"] = false, ["1.2.3"] = false, ["1.2.3.4.example"] = false, ["beef"] = false,
+        }) do
+            assert.equal(expected, options.is_address(name))
+        end
+    end)
+
     it("know names of hosts", function()
         for _, name in ipairs({ "a", "a-b.c_d", "::1", "127.0.0.1" }) do
             assert.is_true(options.is_name(name))

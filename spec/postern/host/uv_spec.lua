@@ -160,6 +160,25 @@ describe("the libuv host", function()
             assert.same({ "2001:db8::1" }, block("resolve", "2001:db8::1"))
         end)
 
+        it("is done a few at a time, and cancelled without losing a place", function()
+            local found = 0
+            local tasks = {}
+            for i = 1, 40 do
+                tasks[i] = host:spawn(function()
+                    assert(host:resolve("localhost"))
+                    found = found + 1
+                end)
+            end
+            assert.equal(2, host.lookups.used)
+            for i = 1, 20 do
+                tasks[i]:cancel()
+            end
+            host:run()
+            assert.equal(20, found)
+            host.loop:run_until(function() return host.lookups.used == 0 end)
+            assert.equal(0, host.lookups.used)
+        end)
+
         it("says when there is none", function()
             local addresses, err = block("resolve", "no-such-host.invalid")
             assert.is_nil(addresses)
