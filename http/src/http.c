@@ -167,7 +167,8 @@ static framing count_framing(postern_http *reader) {
 }
 
 /* RFC 9112, sections 3.2 and 6: what decides where the message goes and where
- * it ends is there once, and says one thing. */
+ * it ends is there once, and says one thing. llhttp as it is today refuses two
+ * lengths, and a length beside a coding, by itself. */
 static int check_framing(postern_http *reader, int minor) {
     framing found = count_framing(reader);
     bool request = reader->options.kind == POSTERN_HTTP_REQUEST;

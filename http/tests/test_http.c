@@ -203,6 +203,8 @@ static const bad_case BAD[] = {
      "Content-Length"},
     {REQUEST, GET_A "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400,
      POSTERN_SYNTAX, "`Transfer-Encoding`"},
+    {REQUEST, GET_A "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n", 400,
+     POSTERN_SYNTAX, "`Transfer-Encoding` is given twice"},
     {REQUEST, GET_A "Transfer-Encoding: gzip, chunked\r\n\r\n", 501, POSTERN_VALUE,
      "other than `chunked`"},
     {RESPONSE, OK "Transfer-Encoding: gzip\r\n\r\n", 501, POSTERN_VALUE, "other than `chunked`"},

@@ -118,6 +118,94 @@ describe("sockets of the libuv host", function()
         assert.is_true(socket.closed)
     end)
 
+    describe("that are kept", function()
+        local function connect(port, options)
+            options = options or { pool = "a" }
+            options.host, options.port = "127.0.0.1", port
+            return assert(host:connect(options))
+        end
+
+        it("are used again by their pool, the last one first", function()
+            local port = listen(function() end)
+            host:block(function()
+                local first, second = connect(port), connect(port)
+                assert.is_false(first:reused())
+                first:keep()
+                second:keep()
+                assert.equal(2, host.sockets.count)
+                assert.not_equal(second, connect(port, { pool = "b" }))
+                assert.not_equal(second, connect(port, { pool = "a", fresh = true }))
+                assert.not_equal(second, connect(port, {}))
+                assert.equal(second, connect(port))
+                assert.is_true(second:reused())
+                assert.equal(first, connect(port))
+                assert.equal(0, host.sockets.count)
+                assert.is_nil(next(host.sockets.idle))
+            end)
+        end)
+
+        it("are closed when the other end closes, or speaks unasked", function()
+            for _, speak in ipairs({
+                function(client) client:close() end,
+                function(client) client:write("HTTP/1.1 200 OK\r\n\r\n") end,
+            }) do
+                local port = listen(function() end)
+                host:block(function()
+                    local socket = connect(port)
+                    while #accepted == 0 do
+                        host:sleep(0.001)
+                    end
+                    socket:keep()
+                    speak(accepted[1])
+                    while not socket.closed do
+                        host:sleep(0.001)
+                    end
+                end)
+                assert.equal(0, host.sockets.count)
+                listener:close()
+                if not accepted[1]:is_closing() then
+                    accepted[1]:close()
+                end
+                accepted = {}
+            end
+            listener = nil
+        end)
+
+        it("are not, with bytes nobody has read, without a pool, or when there are many", function()
+            local port = listen(function(client) client:write("xy") end)
+            host:block(function()
+                local socket = connect(port)
+                assert.equal("x", socket:receive(1))
+                socket:keep()
+                assert.is_true(socket.closed)
+                socket = connect(port, {})
+                socket:keep()
+                assert.is_true(socket.closed)
+                local many = {}
+                for i = 1, 40 do
+                    many[i] = connect(port)
+                end
+                for _, each in ipairs(many) do
+                    each:keep()
+                end
+                assert.equal(32, host.sockets.count)
+            end)
+        end)
+
+        it("are nobody's: a task that is cancelled later leaves them", function()
+            local port = listen(function() end)
+            local kept
+            local task = host:spawn(function()
+                kept = connect(port)
+                kept:keep()
+                host:sleep(60)
+            end)
+            host.loop:run_until(function() return kept and kept.kept end)
+            task:cancel()
+            assert.is_false(kept.closed)
+        end)
+    end)
+
     it("that cannot be say why", function()
         local port = listen(function() end)
         listener:close()
