@@ -10,8 +10,8 @@ COUNT   ?= 20000
 # Debian packages, by what needs them. cmake brings what it needs itself; gcc
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
 DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl lua-cjson tzdata \
-                libmaxminddb0
-TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev mmdb-bin
+                libmaxminddb0 node-llhttp lua-luv
+TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev mmdb-bin nginx libnginx-mod-http-lua
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
@@ -42,9 +42,9 @@ coverage-deps:
 fuzz-deps:
 	@tools/deps.sh $(FUZZ_DEPS)
 
-build: ## build the library and the command, build/postern
+build: ## build the libraries and the command, build/postern
 	@$(CONFIGURE) $(BUILD) >/dev/null
-	@$(COMPILE) $(BUILD) -j $(JOBS) --target postern
+	@$(COMPILE) $(BUILD) -j $(JOBS) --target libraries
 
 build-tests:
 	@$(CONFIGURE) $(BUILD) >/dev/null
@@ -91,12 +91,12 @@ differential: build ## compare the core with the reference: SEED=1 COUNT=20000
 	@luajit spec/differential.lua $(BUILD) $(SEED) $(COUNT)
 
 # C throws nothing: branches that gcc adds for exceptions are none of ours.
-coverage: coverage-deps ## line and branch coverage of the core by all tests
+coverage: coverage-deps ## line and branch coverage of the C code by all tests
 	@$(CONFIGURE) build-coverage -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=--coverage >/dev/null
 	@$(COMPILE) build-coverage -j $(JOBS)
 	@find build-coverage -name '*.gcda' -delete
 	@$(SUITES) build-coverage c lua
-	@gcovr --root . --filter 'core/src/' --exclude-throw-branches --print-summary build-coverage
+	@gcovr --root . --filter 'core/src/' --filter 'http/src/' --exclude-throw-branches --print-summary build-coverage
 
 bench: build ## what a decision costs, from C and from Lua, and an estate
 	@$(COMPILE) $(BUILD) --target bench_decide

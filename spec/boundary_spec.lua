@@ -4,14 +4,15 @@ local declarations = require("spec.support.declarations")
 local files = require("spec.support.files")
 
 local HEADER = "core/include/postern.h"
+local HTTP_HEADER = "http/include/postern_http.h"
 
 
 -- What the C compiler has to find true for both sides to mean the same bytes.
-local function layout_assertions(structs)
-    local lines = { '#include "postern.h"' }
-    local function expect(expression, number)
+local function layout_assertions(structs, constant, number)
+    local lines = { '#include "postern_http.h"' }
+    local function expect(expression, value)
         lines[#lines + 1] = ('_Static_assert(%s == %d, "Lua has %d");')
-            :format(expression, number, number)
+            :format(expression, value, value)
     end
     for _, struct in ipairs(structs) do
         expect(("sizeof(%s)"):format(struct.name), ffi.sizeof(struct.name))
@@ -20,7 +21,9 @@ local function layout_assertions(structs)
                 ffi.offsetof(struct.name, field))
         end
     end
-    expect("POSTERN_ABI", core.lib.POSTERN_ABI)
+    if constant then
+        expect(constant, number)
+    end
     return table.concat(lines, "\n") .. "\n"
 end
 
@@ -32,8 +35,8 @@ local function compile(source)
     file:write(source)
     file:close()
     -- A preloaded sanitizer is meant for the core, not for the compiler.
-    local pipe = io.popen(("LD_PRELOAD= cc -std=c11 -Icore/include -fsyntax-only -x c %s 2>&1; "
-        .. "echo status $?"):format(path))
+    local pipe = io.popen(("LD_PRELOAD= cc -std=c11 -Icore/include -Ihttp/include -fsyntax-only "
+        .. "-x c %s 2>&1; echo status $?"):format(path))
     local output = pipe:read("*a")
     pipe:close()
     os.remove(path)
@@ -41,38 +44,65 @@ local function compile(source)
 end
 
 
-describe("the C interface as Lua declares it", function()
-    local header = declarations.plain_part(files.read(HEADER))
-    local structs = declarations.structs(header)
+-- Each library: its header, what Lua declares, what is loaded, its names and how many it has.
+local LIBRARIES = {
+    {
+        name = "postern", header = HEADER, declarations = core.declarations, lib = core.lib,
+        structs = 6, functions = 41,
+    },
+    {
+        name = "postern_http", header = HTTP_HEADER, declarations = core.http_declarations,
+        lib = core.http(), structs = 3, functions = 8,
+    },
+}
 
-    it("is the header's plain part", function()
-        local ours = declarations.pieces(core.declarations)
-        for i, piece in ipairs(declarations.pieces(header)) do
-            assert.are.equal(piece, ours[i])
-        end
-        assert.are.equal(declarations.normalise(header),
-            declarations.normalise(core.declarations))
+for _, library in ipairs(LIBRARIES) do
+    describe("the C interface of " .. library.name .. " as Lua declares it", function()
+        local header = declarations.plain_part(files.read(library.header))
+        local structs = declarations.structs(header)
+        local abi = library.name:upper() .. "_ABI"
+
+        it("is the header's plain part", function()
+            local ours = declarations.pieces(library.declarations)
+            for i, piece in ipairs(declarations.pieces(header)) do
+                assert.are.equal(piece, ours[i])
+            end
+            assert.are.equal(declarations.normalise(header),
+                declarations.normalise(library.declarations))
+        end)
+
+        it("has the same sizes, offsets and ABI number on both sides", function()
+            assert.is_true(#structs >= library.structs)
+            assert.are.equal("", compile(layout_assertions(structs, abi, library.lib[abi])))
+        end)
+
+        it("is what the loaded library answers to", function()
+            assert.are.equal(library.lib[abi], library.lib[library.name .. "_abi"]())
+        end)
+
+        it("is defined whole", function()
+            local functions = declarations.functions(header)
+            assert.is_true(#functions >= library.functions)
+            for _, name in ipairs(functions) do
+                assert.has_no.errors(function() return library.lib[name] end)
+            end
+        end)
     end)
+end
 
-    it("has the same sizes, offsets and ABI number on both sides", function()
-        assert.is_true(#structs > 5)
-        assert.are.equal("", compile(layout_assertions(structs)))
-    end)
 
-    it("is what the loaded library answers to", function()
-        assert.are.equal(core.lib.POSTERN_ABI, core.lib.postern_abi())
+describe("the loaded libraries", function()
+    it("are of the header's version", function()
         local version = files.read(HEADER):match('#define POSTERN_VERSION "([^"]+)"')
         assert.are.equal(version, ffi.string(core.lib.postern_version()))
     end)
 
-    it("is defined whole, and nothing inside is open", function()
-        local functions = declarations.functions(header)
-        assert.is_true(#functions > 40)
-        for _, name in ipairs(functions) do
-            assert.has_no.errors(function() return core.lib[name] end)
-        end
-        ffi.cdef("void postern__free(void);")
+    it("have nothing open that is meant for inside", function()
+        ffi.cdef("void postern__free(void); void llhttp_init(void);")
         assert.has_error(function() return core.lib.postern__free end)
+        assert.has_error(function() return core.http().postern__free end)
+        assert.has_error(function() return core.http().llhttp_init end)
+        assert.has_error(function() return core.http().postern_status_name end)
     end)
 end)
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # fuzz.sh BUILD SECONDS: runs every fuzz target of BUILD for so many seconds, from
-# the inputs kept in core/fuzz/corpus, and ends with "N passed, N failed".
+# the inputs kept in core/fuzz/corpus and http/fuzz/corpus, and ends with "N
+# passed, N failed".
 #
 # New inputs go to BUILD/corpus/TARGET. To keep what is worth keeping:
 #     BUILD/fuzz_TARGET -merge=1 core/fuzz/corpus/TARGET BUILD/corpus/TARGET
@@ -16,8 +17,10 @@ for target in "$build"/fuzz_*; do
     echo "== $name"
     mkdir -p "$build/corpus/$name"
     set -- "$build/corpus/$name"
-    if [ -d "core/fuzz/corpus/$name" ]; then set -- "$@" "core/fuzz/corpus/$name"; fi
-    if [ -f "core/fuzz/$name.dict" ]; then set -- "-dict=core/fuzz/$name.dict" "$@"; fi
+    for folder in core http; do
+        if [ -d "$folder/fuzz/corpus/$name" ]; then set -- "$@" "$folder/fuzz/corpus/$name"; fi
+        if [ -f "$folder/fuzz/$name.dict" ]; then set -- "-dict=$folder/fuzz/$name.dict" "$@"; fi
+    done
     log=$build/$name.log
     if "$target" -max_total_time="$seconds" -print_final_stats=1 -verbosity=0 \
         -artifact_prefix="$build/" "$@" >"$log" 2>&1; then

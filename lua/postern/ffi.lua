@@ -1,7 +1,9 @@
---- The one door to the core: declarations, loading, ABI check.
+--- The one door to C: declarations, loading, ABI check.
 --
--- Everything LuaJIT knows about the C library is said here and nowhere else. `declarations` repeats
--- the plain part of `core/include/postern.h` without its comments; a spec compares the two.
+-- Everything LuaJIT knows about the C libraries is said here and nowhere else. `declarations`
+-- repeats the plain part of `core/include/postern.h` without its comments, `http_declarations` that
+-- of `http/include/postern_http.h`; a spec compares them. The core is loaded with this module, the
+-- HTTP library when it is first asked for: who calls nobody does without it.
 -- `system` is what little is used of other C libraries.
 --
 -- *Dependencies*: none
@@ -363,11 +365,77 @@ void postern_mmdb_close(postern_mmdb *mmdb) __asm__("MMDB_close");
 const char *postern_mmdb_error(int code) __asm__("MMDB_strerror");
 ]]
 
+local http_declarations = [[
+enum { POSTERN_HTTP_ABI = 1 };
+
+uint32_t postern_http_abi(void);
+
+typedef struct postern_http postern_http;
+
+typedef enum postern_http_kind {
+    POSTERN_HTTP_REQUEST = 0,
+    POSTERN_HTTP_RESPONSE
+} postern_http_kind;
+
+enum {
+    POSTERN_HTTP_MAX_HEAD = 65536,
+    POSTERN_HTTP_MAX_HEADERS = 128,
+    POSTERN_HTTP_MAX_BODY = 1048576
+};
+
+typedef struct postern_http_options {
+    const postern_allocator *allocator;
+    int32_t kind;
+    uint32_t max_head;
+    uint32_t max_headers;
+    uint64_t max_body;
+} postern_http_options;
+
+postern_http *postern_http_new(const postern_http_options *options, postern_error *error);
+
+typedef enum postern_http_state {
+    POSTERN_HTTP_MORE = 0,
+    POSTERN_HTTP_COMPLETE,
+    POSTERN_HTTP_REFUSED
+} postern_http_state;
+
+int32_t postern_http_feed(postern_http *reader, const char *bytes, size_t length,
+                          size_t *consumed, postern_error *error);
+
+int32_t postern_http_finish(postern_http *reader, postern_error *error);
+
+void postern_http_reset(postern_http *reader, int32_t no_body);
+
+void postern_http_free(postern_http *reader);
+
+typedef struct postern_http_header {
+    postern_span name;
+    postern_span value;
+} postern_http_header;
+
+typedef struct postern_http_message {
+    int32_t status;
+    int32_t minor;
+    int32_t keep_alive;
+    uint32_t header_count;
+    const postern_http_header *headers;
+    postern_span method;
+    postern_span target;
+    postern_span reason;
+    postern_span body;
+} postern_http_message;
+
+const postern_http_message *postern_http_read(const postern_http *reader);
+
+int32_t postern_http_answer(const postern_http *reader);
+]]
+
 -- A module can be loaded twice in one Lua state (test runners clear package.loaded), C types can be
 -- declared only once.
-if not pcall(ffi.typeof, "postern_decision") then
-    ffi.cdef(declarations)
-    ffi.cdef(system)
+local function declare(text, last_type)
+    if not pcall(ffi.typeof, last_type) then
+        ffi.cdef(text)
+    end
 end
 
 
@@ -380,12 +448,12 @@ local function exists(path)
 end
 
 
--- The library stands where C modules stand, so it is looked for on package.cpath first; the
--- system's loader comes last and finds a library installed the ordinary way.
-local function load_library()
+-- A library stands where C modules stand, so it is looked for on package.cpath first; the system's
+-- loader comes last and finds a library installed the ordinary way.
+local function load_library(name)
     local tried, seen = {}, {}
     for template in package.cpath:gmatch("[^;]+") do
-        local path = template:gsub("%?", "libpostern")
+        local path = template:gsub("%?", "lib" .. name)
         if not seen[path] then
             seen[path] = true
             if exists(path) then
@@ -399,48 +467,57 @@ local function load_library()
             end
         end
     end
-    local ok, loaded = pcall(ffi.load, "postern")
+    local ok, loaded = pcall(ffi.load, name)
     if ok then
-        return loaded, "libpostern"
+        return loaded, "lib" .. name
     end
     tried[#tried + 1] = "system loader: " .. tostring(loaded)
-    error("cannot load libpostern; build it and put its folder on package.cpath. Tried:\n    "
-        .. table.concat(tried, "\n    "), 0)
+    error(("cannot load lib%s; build it and put its folder on package.cpath. Tried:\n    %s")
+        :format(name, table.concat(tried, "\n    ")), 0)
 end
 
 
-local lib, path = load_library()
-
-local function check_abi()
-    local ok, abi = pcall(function() return lib.postern_abi() end)
+local function check_abi(lib, path, name)
+    local ok, abi = pcall(function() return lib[name .. "_abi"]() end)
     if not ok then
-        error(path .. ": not the postern library: it lacks `postern_abi`", 0)
+        error(("%s: not the %s library: it lacks `%s_abi`"):format(path, name, name), 0)
     end
-    if abi ~= lib.POSTERN_ABI then
+    local expected = lib[name:upper() .. "_ABI"]
+    if abi ~= expected then
         error(("%s: its ABI is %d, these Lua modules need ABI %d: install both from one release")
-            :format(path, abi, lib.POSTERN_ABI), 0)
+            :format(path, abi, expected), 0)
     end
 end
-
-check_abi()
 
 
 -- A symbol is looked up when it is first used, and code that uses it for the first time does not
 -- compile. Looked up here, every call compiles from the start, and an incomplete library is told.
-local function resolve_all()
-    for name in declarations:gmatch("(postern_[%w_]+)%(") do
+local function resolve_all(lib, path, text)
+    for name in text:gmatch("(postern_[%w_]+)%(") do
         if not pcall(function() return lib[name] end) then
             error(("%s: it lacks `%s`: build the library anew"):format(path, name), 0)
         end
     end
 end
 
-resolve_all()
+
+local function open_library(name, text, last_type)
+    declare(text, last_type)
+    local lib, path = load_library(name)
+    check_abi(lib, path, name)
+    resolve_all(lib, path, text)
+    return lib, path
+end
+
+
+local lib, path = open_library("postern", declarations, "postern_decision")
+declare(system, "postern_mmdb")
 
 
 local _M = {
     --- The declarations LuaJIT was given, for the spec that compares them with the header.
     declarations = declarations,
+    http_declarations = http_declarations,
     --- The loaded library: functions and enum constants.
     lib = lib,
     --- Where the library was found.
@@ -449,6 +526,18 @@ local _M = {
     version = ffi.string(lib.postern_version()),
     abi = lib.POSTERN_ABI,
 }
+
+
+local http_lib
+
+--- The HTTP library. Raises when it is not there, with every path tried.
+-- @return its functions and enum constants
+function _M.http()
+    if not http_lib then
+        http_lib = open_library("postern_http", http_declarations, "postern_http_message")
+    end
+    return http_lib
+end
 
 
 --- Turns a `postern_span` that the core filled into a Lua string.

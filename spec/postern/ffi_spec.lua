@@ -75,6 +75,27 @@ describe("the door to the core", function()
         assert.not_matches(path .. ": no such file", err, 1, true)
     end)
 
+    it("opens the HTTP library when it is asked for", function()
+        assert.equal(core.http().POSTERN_HTTP_ABI, core.http().postern_http_abi())
+    end)
+
+    it("says which library is missing, once it is needed", function()
+        local folder = os.tmpname()
+        os.remove(folder)
+        assert(os.execute("mkdir " .. folder) == 0)
+        local here = assert(io.popen("pwd")):read("*l")
+        assert(os.execute(("ln -s %s/%s %s/libpostern.so")
+            :format(here, core.path, folder)) == 0)
+        local old = package.cpath
+        package.cpath = folder .. "/?.so"
+        local again = assert(loadfile("lua/postern/ffi.lua"))()
+        local ok, err = pcall(again.http)
+        package.cpath = old
+        os.execute("rm -r " .. folder)
+        local tried = folder .. "/libpostern_http.so: no such file"
+        assert.is_true(ok or err:find(tried, 1, true) ~= nil)
+    end)
+
     it("reads enum names", function()
         assert.equal("ok", core.names("status")[0])
         assert.equal("Allowed", core.names("outcome")[core.lib.POSTERN_ALLOWED])

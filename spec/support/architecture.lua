@@ -15,19 +15,23 @@ _M.CORE = {
 
 --- The Lua modules, in dependency order.
 _M.LUA = {
-    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "host/plain", "host/uv",
-    "host/resty", "config", "context", "path", "cache", "network", "set", "request", "decision",
-    "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget", "frozen",
-    "rules", "packs", "tools", "runner", "keys", "hooks", "services",
-    "identities", "loader", "audit", "flow", "engine", "estate", "cases", "http", "server", "resty",
-    "init", "parts", "coverage", "mutants", "testing/fakes", "testing", "testing/files",
-    "testing/specs", "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli",
+    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "semaphore", "guard",
+    "client", "task", "watch", "work", "host/options", "host/uv_loop", "host/uv_socket",
+    "host/uv_file", "host/uv", "host/plain", "host/resty_socket", "host/resty_file", "host/resty",
+    "config", "context", "path", "cache", "network", "set", "request", "decision",
+    "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget", "frozen", "rules",
+    "packs", "tools", "runner", "keys", "hooks", "services", "identities", "loader", "audit",
+    "flow", "engine", "estate", "reload", "cases", "server", "resty", "init", "parts", "coverage",
+    "mutants", "testing/fakes", "testing", "testing/files", "testing/specs", "testing/mutation",
+    "testing/suite", "testing/junit", "cli/test", "cli",
 }
 
 -- The only ones that may know their host.
-local HOSTS = {
-    ["host/plain"] = true, ["host/uv"] = true, ["host/resty"] = true, server = true, resty = true,
-}
+local HOSTS = { server = true, resty = true }
+
+local function is_host(name)
+    return HOSTS[name] or name:find("^host/") ~= nil
+end
 
 
 local function places(order)
@@ -218,7 +222,7 @@ function _M.check_doors(name, text)
         end
     end
     for _, host in ipairs({ "ngx", "luv" }) do
-        if not HOSTS[name] and has_word(code, host) then
+        if not is_host(name) and has_word(code, host) then
             complaints[#complaints + 1] = ("%s mentions %s: only a host may"):format(name, host)
         end
     end
@@ -245,6 +249,7 @@ end
 -- Where the test of each kind of source stands.
 local TWINS = {
     { "^core/src/(.+)%.c$", "core/tests/test_%s.c" },
+    { "^http/src/(.+)%.c$", "http/tests/test_%s.c" },
     { "^lua/postern/(.+)%.lua$", "spec/postern/%s_spec.lua" },
     { "^rules/(.+)%.lua$", "spec/rules/%s_spec.lua" },
 }

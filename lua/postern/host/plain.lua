@@ -1,10 +1,23 @@
---- The host of the command line and of tests: clock, log and files of plain Lua.
+--- The host of the command line and of tests: clock, log and files of plain Lua, and, for what
+-- needs a loop, one of its own that runs as long as somebody waits.
 --
--- *Dependencies*: none
+-- The functions of the module need nothing but Lua. `new` makes a host with the operations of
+-- `postern.host.uv`: each of them blocks until it is done, unless it is called within a task of the
+-- same host (`spawn`, `timeout`, a guard's call), where it waits as it would there. libuv is loaded
+-- when the first of them needs it.
+--
+-- *Dependencies*: postern.work, postern.host.options, postern.host.uv (when it is needed)
 --
 -- @module postern.host.plain
+local settings = require("postern.host.options")
+local works = require("postern.work")
+
 
 local _M = {}
+local Host = {}
+Host.__index = Host
+local Writer = {}
+Writer.__index = Writer
 
 
 --- The largest file that is read. The core takes no larger document; the limit keeps a wrong path
@@ -147,6 +160,296 @@ function _M.lines(path)
             coroutine.yield(nil)
         end
     end)
+end
+
+
+-- ---- A host with operations --------------------------------------------------------------------
+
+--- Makes a host.
+-- @tparam[opt] table options as of `postern.host.uv`
+-- @treturn Host
+function _M.new(options)
+    options = options or {}
+    settings.check(options, settings.HOST)
+    return setmetatable({
+        options = { log = options.log or _M.log, concurrency = options.concurrency,
+            queue = options.queue },
+    }, Host)
+end
+
+
+local function load_uv()
+    local ok, uv = pcall(require, "postern.host.uv")
+    if not ok then
+        error("what waits needs libuv: install lua-luv: " .. tostring(uv), 0)
+    end
+    return uv
+end
+
+
+-- The host that does it, made when it is first needed.
+local function inner_of(self)
+    if not self.inner then
+        self.inner = load_uv().new(self.options)
+    end
+    return self.inner
+end
+
+
+-- Calls a method of something of the inner host: within a task as it is, else it blocks.
+local function forward(self, object, method, ...)
+    local inner = inner_of(self)
+    if inner:inside() then
+        return object[method](object, ...)
+    end
+    return inner:block(object[method], object, ...)
+end
+
+
+-- The same object for callers outside of tasks: the methods named block, the others are its own.
+local function blocking(self, object, methods)
+    local proxy = {}
+    for _, method in ipairs(methods) do
+        proxy[method] = function(_, ...)
+            return forward(self, object, method, ...)
+        end
+    end
+    return setmetatable(proxy, {
+        __index = function(_, name)
+            local value = object[name]
+            if type(value) ~= "function" then
+                return value
+            end
+            return function(_, ...)
+                return value(object, ...)
+            end
+        end,
+    })
+end
+
+
+local function wrap(self, methods, object, ...)
+    if object then
+        return blocking(self, object, methods)
+    end
+    return nil, ...
+end
+
+
+--- Seconds since the epoch; with a fraction where libuv is there.
+-- @treturn number
+function Host:now()
+    local ok, inner = pcall(inner_of, self)
+    return ok and inner:now() or os.time()
+end
+
+
+--- Seconds since some fixed time, which nobody sets back.
+-- @treturn number
+function Host:monotonic()
+    return inner_of(self):monotonic()
+end
+
+
+--- Writes one line for the operator.
+-- @tparam string message
+function Host:log(message)
+    self.options.log(message)
+end
+
+
+--- Reads a whole file; as the module's `read`.
+function Host.read(_, path)
+    return _M.read(path)
+end
+
+
+--- Waits.
+-- @tparam number seconds
+-- @treturn boolean true
+function Host:sleep(seconds)
+    return forward(self, inner_of(self), "sleep", seconds)
+end
+
+
+--- Looks up the addresses of a name.
+-- @tparam string name
+-- @treturn {string,...}|nil
+-- @treturn string why not
+function Host:resolve(name)
+    return forward(self, inner_of(self), "resolve", name)
+end
+
+
+--- Connects; the socket's methods block, too.
+-- @tparam table options as of `postern.host.uv`
+-- @treturn Socket|nil
+-- @treturn string why not
+function Host:connect(options)
+    return wrap(self, { "send", "receive" }, forward(self, inner_of(self), "connect", options))
+end
+
+
+--- Calls a URL; see `postern.client`.
+-- @tparam table request
+-- @treturn table|nil `status`, `headers`, `body`
+-- @treturn string why there is none
+function Host:http(request)
+    return forward(self, inner_of(self), "http", request)
+end
+
+
+--- Runs Lua text, in place.
+-- @tparam string source the body of a function
+-- @param ... at most 8 strings, numbers, booleans and nils
+-- @return what it returns, at most 8 of these; or nil and an error when it raises
+function Host.work(_, source, ...)
+    works.check(source, ...)
+    return works.unwrap(works.run(source, ...))
+end
+
+
+--- Runs a function for a limited time; see `postern.host.uv`.
+function Host:timeout(seconds, fn, ...)
+    return forward(self, inner_of(self), "timeout", seconds, fn, ...)
+end
+
+
+--- Calls `fn(...)` and then, in any case, `cleanup()`.
+function Host:ensure(cleanup, fn, ...)
+    return forward(self, inner_of(self), "ensure", cleanup, fn, ...)
+end
+
+
+--- Makes a guard round calls; see `postern.guard`.
+function Host:gate(options)
+    return blocking(self, inner_of(self):gate(options), { "call" })
+end
+
+
+--- Makes a ticket; see `postern.host.uv`.
+function Host:ticket()
+    return blocking(self, inner_of(self):ticket(), { "wait" })
+end
+
+
+--- Starts a task. It runs on whenever something of this host blocks.
+function Host:spawn(fn, ...)
+    return blocking(self, inner_of(self):spawn(fn, ...), { "wait" })
+end
+
+
+--- Whether the caller runs in a task of this host.
+function Host:inside()
+    return self.inner ~= nil and self.inner:inside()
+end
+
+
+--- Runs a function as a task, and the loop until it has ended.
+function Host:block(fn, ...)
+    return inner_of(self):block(fn, ...)
+end
+
+
+--- Watches files and folders, while the loop runs: see `run`.
+function Host:watch(paths, on_change, options)
+    return inner_of(self):watch(paths, on_change, options)
+end
+
+
+--- Calls a function at a signal, while the loop runs.
+function Host:on_signal(name, fn)
+    return inner_of(self):on_signal(name, fn)
+end
+
+
+--- Runs the loop until every task has ended and nothing is watched, or `stop`.
+function Host:run()
+    return inner_of(self):run()
+end
+
+
+--- Makes `run` return.
+function Host:stop()
+    return inner_of(self):stop()
+end
+
+
+--- Ends everything.
+function Host:close()
+    if self.inner then
+        self.inner:close()
+    end
+end
+
+
+-- ---- Writing lines -----------------------------------------------------------------------------
+
+--- Opens a line writer that writes at once: nothing waits, so nothing is dropped but what cannot be
+-- written.
+-- @tparam string path `-` for standard error
+-- @tparam[opt] table options as of `postern.host.uv`; they limit nothing here
+-- @treturn Writer|nil
+-- @treturn string why not
+function Host:writer(path, options)
+    settings.fill(options, settings.WRITER)
+    local writer = setmetatable({ path = path, dropped = 0, log = self.options.log }, Writer)
+    local ok, err = writer:reopen()
+    if not ok then
+        return nil, err
+    end
+    return writer
+end
+
+
+--- Writes one line.
+-- @tparam string line without its end
+-- @treturn boolean false when it cannot be written; it is counted in `dropped`
+function Writer:write(line)
+    local ok, err
+    if self.file then
+        ok, err = self.file:write(line, "\n")
+        if ok then
+            ok, err = self.file:flush()
+        end
+    end
+    if not ok then
+        self.dropped = self.dropped + 1
+        if err and not self.failing then
+            self.log(("%s: %s: lines are dropped"):format(self.path, err:lower()))
+        end
+        self.failing = err ~= nil
+        return false
+    end
+    self.failing = false
+    return true
+end
+
+
+--- Opens the path anew, after somebody has moved the file away.
+-- @treturn boolean|nil
+-- @treturn string why not; lines go on to the old file
+function Writer:reopen()
+    if self.path == "-" then
+        self.file = io.stderr
+        return true
+    end
+    local file, err = io.open(self.path, "ab")
+    if not file then
+        return nil, err:lower()
+    end
+    self:close()
+    self.file = file
+    return true
+end
+
+
+--- Closes the file; lines are dropped from then on.
+function Writer:close()
+    if self.file and self.file ~= io.stderr then
+        self.file:close()
+    end
+    self.file = nil
 end
 
 

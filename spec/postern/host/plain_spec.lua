@@ -75,3 +75,120 @@ describe("the plain host", function()
         assert.is_true(plain.now() > 1.7e9)
     end)
 end)
+
+
+-- What spec/hosts_spec.lua shares with the other hosts is tested there.
+describe("a plain host with operations", function()
+    local loop = require("spec.support.loop")
+    local host, before, logged
+
+    before_each(function()
+        before = loop.open_handles()
+        logged = {}
+        host = plain.new({ log = function(line) logged[#logged + 1] = line end })
+    end)
+
+    after_each(function()
+        host:close()
+        assert.equal(before, loop.open_handles())
+    end)
+
+    it("makes its loop only when something waits", function()
+        assert.equal(3, host:work("return 1 + 2"))
+        host:log("line")
+        assert.is_nil((host:read("/no/such/file")))
+        assert.is_nil(host.inner)
+        assert.is_false(host:inside())
+        assert.is_true(host:sleep(0))
+        assert.is_not_nil(host.inner)
+        assert.same({ "line" }, logged)
+    end)
+
+    it("says what is missing without libuv", function()
+        local modules, loaders = package.loaded, package.preload
+        local saved = { modules["luv"], modules["postern.host.uv"] }
+        for name in pairs(modules) do
+            if name:find("^postern%.host%.uv") then
+                modules[name] = nil
+            end
+        end
+        modules["luv"] = nil
+        loaders["luv"] = function() error("not installed", 0) end
+        local ok, err = pcall(host.sleep, host, 0)
+        local now = host:now()
+        loaders["luv"] = nil
+        modules["luv"], modules["postern.host.uv"] = saved[1], saved[2]
+        assert.is_false(ok)
+        assert.matches("what waits needs libuv: install lua-luv: ", err, 1, true)
+        assert.equal(now, math.floor(now))
+    end)
+
+    it("waits where it is in a task, and blocks elsewhere", function()
+        local order = {}
+        local slow = host:spawn(function()
+            assert.is_true(host:inside())
+            host:sleep(0.01)
+            order[#order + 1] = "slow"
+            return "done"
+        end)
+        host:spawn(function()
+            host:sleep(0)
+            order[#order + 1] = "quick"
+        end)
+        assert.same({}, order)
+        assert.equal("done", slow:wait())
+        assert.same({ "quick", "slow" }, order)
+        assert.is_false(slow:cancel())
+    end)
+
+    it("runs what is left to run, and watches meanwhile", function()
+        local path = os.tmpname()
+        local seen
+        local watching = host:watch({ path }, function(paths)
+            seen = paths[1]
+            host:stop()
+        end, { debounce = 0.01 })
+        local file = assert(io.open(path, "w"))
+        file:write("x")
+        file:close()
+        host:run()
+        watching:close()
+        os.remove(path)
+        assert.equal(path, seen)
+        assert(host:on_signal("sigusr2", print)).close()
+    end)
+
+    it("raises what a blocked function raises", function()
+        assert.error_matches(function() host:sleep(-1) end, "give a number of seconds")
+        assert.error_matches(function() host:block(error, "oops") end, "oops")
+        assert.error_matches(function() plain.new({ x = 1 }) end, "unknown option `x`")
+        assert.error_matches(function() host:writer("/tmp/x", { y = 1 }) end, "unknown option `y`")
+    end)
+
+    it("writes lines at once, and opens files anew", function()
+        local path = os.tmpname()
+        local writer = assert(host:writer(path))
+        assert.is_true(writer:write("one"))
+        assert.equal("one\n", host:read(path))
+        os.rename(path, path .. ".old")
+        assert.is_true(writer:reopen())
+        assert.is_true(writer:write("two"))
+        assert.equal("one\n", host:read(path .. ".old"))
+        assert.equal("two\n", host:read(path))
+        writer:close()
+        assert.is_false(writer:write("late"))
+        assert.equal(1, writer.dropped)
+        os.remove(path)
+        os.remove(path .. ".old")
+    end)
+
+    it("says once that lines cannot be written", function()
+        local writer = assert(host:writer("/dev/full"))
+        assert.is_false(writer:write("a"))
+        assert.is_false(writer:write("b"))
+        writer:close()
+        assert.equal(2, writer.dropped)
+        assert.same({ "/dev/full: no space left on device: lines are dropped" }, logged)
+        assert.is_true(assert(host:writer("-")):reopen())
+    end)
+end)

@@ -1,0 +1,130 @@
+/* Postern's HTTP/1.1 reader: bytes in, one message out.
+ *
+ * A library of its own, on llhttp, so that the core stays free of dependencies.
+ * It is strict where the two ends of a connection could read a message
+ * differently: whatever llhttp lets through and a gateway must not (white space
+ * before a colon, folded lines, a Host missing or given twice, a length given
+ * twice) is refused here.
+ *
+ * The life of a reader: it is fed what arrives until the message is complete or
+ * refused; the message is read; reset makes it ready for the next one. It makes
+ * no call into whoever uses it but the allocator's.
+ *
+ * Conventions are those of postern.h: text is pointer and length, constructors
+ * return NULL on failure, `error` may be NULL, a reader belongs to one thread
+ * at a time, and there is no global state.
+ *
+ * Rules come from RFC 9110 and RFC 9112. */
+#ifndef POSTERN_HTTP_H
+#define POSTERN_HTTP_H
+
+#include "postern.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+/* ffi:begin (plain declarations from here to ffi:end; LuaJIT reads them) */
+
+enum { POSTERN_HTTP_ABI = 1 }; /* changes whenever a declaration below does */
+
+uint32_t postern_http_abi(void);
+
+/* ---- The reader --------------------------------------------------------- */
+
+typedef struct postern_http postern_http;
+
+typedef enum postern_http_kind {
+    POSTERN_HTTP_REQUEST = 0,
+    POSTERN_HTTP_RESPONSE
+} postern_http_kind;
+
+/* What an option of 0 stands for. */
+enum {
+    POSTERN_HTTP_MAX_HEAD = 65536,    /* bytes of start line and headers; also of
+        what a chunked body may have besides the body, and then some a chunk */
+    POSTERN_HTTP_MAX_HEADERS = 128,   /* header lines */
+    POSTERN_HTTP_MAX_BODY = 1048576   /* bytes of the body, chunks joined */
+};
+
+/* All zeros is a reader of requests with every default. */
+typedef struct postern_http_options {
+    const postern_allocator *allocator; /* NULL: malloc */
+    int32_t kind;
+    uint32_t max_head;
+    uint32_t max_headers;
+    uint64_t max_body;
+} postern_http_options;
+
+/* POSTERN_MISUSE for a kind that is none. */
+postern_http *postern_http_new(const postern_http_options *options, postern_error *error);
+
+typedef enum postern_http_state {
+    POSTERN_HTTP_MORE = 0, /* everything was taken; the message goes on */
+    POSTERN_HTTP_COMPLETE, /* the message has ended; what follows it is not taken */
+    POSTERN_HTTP_REFUSED   /* it is no message that is taken: `error` says why.
+        The connection is of no use any more: nobody knows where the next
+        message would begin */
+} postern_http_state;
+
+/* Takes bytes, any number at a time, and sets `consumed` to how many. They are
+ * copied. Interim responses (100 to 199) are passed over. A reader that is
+ * complete takes nothing more, one that has refused goes on refusing, both
+ * until it is reset.
+ *
+ * The error's status is POSTERN_SYNTAX for what is not HTTP, POSTERN_VALUE for
+ * HTTP that is not taken, POSTERN_LIMIT or POSTERN_NO_MEMORY. */
+int32_t postern_http_feed(postern_http *reader, const char *bytes, size_t length,
+                          size_t *consumed, postern_error *error);
+
+/* Tells that no bytes follow: the end of a response that lasts as long as its
+ * connection. Complete or refused, never more. */
+int32_t postern_http_finish(postern_http *reader, postern_error *error);
+
+/* Ready for the next message. `no_body` other than 0: the next response has no
+ * body whatever its head says, since it answers HEAD. Memory is kept. */
+void postern_http_reset(postern_http *reader, int32_t no_body);
+
+void postern_http_free(postern_http *reader);
+
+/* ---- The message -------------------------------------------------------- */
+
+/* Names are in lower case. Values have no white space around them. */
+typedef struct postern_http_header {
+    postern_span name;
+    postern_span value;
+} postern_http_header;
+
+/* In the order of arrival; a name may be there several times. */
+typedef struct postern_http_message {
+    int32_t status;     /* of a response, else 0 */
+    int32_t minor;      /* the version: 0 for HTTP/1.0, 1 for HTTP/1.1 */
+    int32_t keep_alive; /* whether the connection may be used again */
+    uint32_t header_count;
+    const postern_http_header *headers;
+    postern_span method; /* of a request, as its target */
+    postern_span target;
+    postern_span reason; /* of a response; may be empty */
+    postern_span body;   /* empty until the message is complete */
+} postern_http_message;
+
+/* What was read: NULL until the head is complete. It points into the reader and
+ * holds until the reader is fed, reset or freed. */
+const postern_http_message *postern_http_read(const postern_http *reader);
+
+/* The status code with which a server tells a client why it was refused: 400,
+ * 413, 431, 500, 501 or 505; 0 as long as nothing is. */
+int32_t postern_http_answer(const postern_http *reader);
+
+/* ffi:end */
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,84 @@
+local uv = require("luv")
+local loops = require("postern.host.uv_loop")
+local support = require("spec.support.loop")
+
+
+describe("the loop of the libuv host", function()
+    local loop, logged, before
+
+    before_each(function()
+        before = support.open_handles()
+        logged = {}
+        loop = loops.new(function(line) logged[#logged + 1] = line end)
+    end)
+
+    after_each(function()
+        loop:close()
+        assert.equal(before, support.open_handles())
+        assert.is_nil(next(loop.handles))
+    end)
+
+    it("has words for errors", function()
+        assert.equal("connection refused", loops.words("ECONNREFUSED"))
+        assert.equal("no such file or directory",
+            loops.words("ENOENT: no such file or directory: /a"))
+        assert.equal("unknown node or service", loops.words("EAI_NONAME"))
+        assert.equal("is a directory", loops.words("EISDIR"))
+        assert.equal("EWHATEVER", loops.words("EWHATEVER"))
+        assert.equal("something else", loops.words("something else"))
+    end)
+
+    it("goes on after a callback that raises", function()
+        local ticks = 0
+        loop:timer(0, function() error("oops", 0) end)
+        loop:timer(0.001, function() ticks = ticks + 1 end)
+        assert.is_true(loop:run_until(function() return ticks == 1 end))
+        assert.same({ "a callback raised: oops" }, logged)
+    end)
+
+    it("stops timers, also twice, and does not run on for weak ones", function()
+        local rang = false
+        local stop = loop:timer(0.001, function() rang = true end)
+        stop()
+        stop()
+        loop:timer(60, print, true)
+        assert.is_false(loop:run_until(function() return rang end))
+    end)
+
+    it("counts a limit from now, however long Lua has run", function()
+        local start = uv.hrtime()
+        while uv.hrtime() - start < 30e6 do end
+        local rang
+        local set = uv.hrtime()
+        loop:timer(0.03, function() rang = uv.hrtime() end)
+        loop:run_until(function() return rang end)
+        assert.is_true(rang - set >= 29e6)
+    end)
+
+    it("undoes what comes too late", function()
+        local path = os.tmpname()
+        local undone
+        local task = loop.tasks:spawn(function()
+            loop:request(function(done)
+                return uv.fs_open(path, "r", 0, done)
+            end, function(fd)
+                undone = fd
+                uv.fs_close(fd)
+            end)
+        end)
+        -- Let it finish in its thread first: what is waiting still is cancelled instead.
+        uv.sleep(20)
+        task:cancel()
+        uv.run()
+        os.remove(path)
+        assert.is_number(undone)
+    end)
+
+    it("answers a request that cannot begin", function()
+        local result
+        loop.tasks:spawn(function()
+            result = { loop:request(function() return nil, "EINVAL: invalid argument" end) }
+        end)
+        assert.same({ nil, "invalid argument" }, result)
+    end)
+end)
