@@ -1,0 +1,270 @@
+--- Reloading: an estate that follows its files.
+--
+-- The files an estate was read from are watched. When one changes, the whole is read, checked and
+-- compiled anew beside the one in use, in slices, so that a loop goes on serving in between. Only
+-- when that has succeeded the new one takes its place, at once; requests that have begun see the
+-- old one to their end, and then it is closed. When anything is wrong, what was in use stays, and
+-- the operator is told why.
+--
+-- *Dependencies*: postern.estate
+--
+-- @module postern.reload
+local estates = require("postern.estate")
+
+
+local _M = {}
+local Reload = {}
+Reload.__index = Reload
+
+
+local OPTIONS = { host = true, slice = true, debounce = true, poll = true }
+
+-- Seconds of work between two breaths. What cannot be divided comes on top.
+local SLICE = 0.002
+
+-- A generation whose requests were cancelled never counts down to none. After so many seconds no
+-- request can be left: whatever they waited for has a limit far below.
+local GRACE = 60
+
+
+-- ---- Opening ---------------------------------------------------------------
+
+
+-- Called between any two pieces of work: lets others run when the slice is used up.
+local function breather(host, slice)
+    local began = host:monotonic()
+    return function()
+        if host:monotonic() - began >= slice then
+            host:sleep(0)
+            began = host:monotonic()
+        end
+    end
+end
+
+
+-- Reads by the host, and notes every file that was asked for, those that are not there as well.
+local function recorder(host, texts)
+    return function(path)
+        local text, err = host:read(path)
+        texts[path] = text or false
+        return text, err
+    end
+end
+
+
+-- Every file but those of Postern itself.
+local function paths_of(texts)
+    local paths = {}
+    for path in pairs(texts) do
+        paths[#paths + 1] = path
+    end
+    table.sort(paths)
+    return paths
+end
+
+
+local function open(self, previous)
+    local host, texts = self.host, {}
+    local pause = previous and breather(host, self.slice) or nil
+    local estate, problems = estates.open(self.path, {
+        read = recorder(host, texts), now = function() return host:now() end,
+        log = function(message) host:log(message) end,
+        host = host, pause = pause, previous = previous,
+    })
+    return estate, problems, texts, pause
+end
+
+
+-- ---- Generations -----------------------------------------------------------
+
+
+local function close_when_done(self, generation)
+    if generation.retired and not generation.closed and generation.busy == 0 then
+        generation.closed = true
+        generation.estate:close()
+        self.closed = self.closed + 1
+    end
+end
+
+
+local function retire(self, generation)
+    generation.retired = true
+    close_when_done(self, generation)
+    if generation.closed then
+        return
+    end
+    self.host:spawn(function()
+        self.host:sleep(GRACE)
+        generation.busy = 0
+        close_when_done(self, generation)
+    end)
+end
+
+
+local function tell_warnings(self, estate)
+    for _, warning in ipairs(estate.warnings) do
+        self.host:log(("warning: %s:%s: %s"):format(warning.file, warning.line or "?",
+                                                    warning.message))
+    end
+end
+
+
+-- ---- Watching --------------------------------------------------------------
+
+
+local function watch(self, texts)
+    local old = self.watching
+    self.watching = self.host:watch(paths_of(texts), function()
+        self:reload()
+    end, { debounce = self.debounce, poll = self.poll })
+    if old then
+        old:close()
+    end
+end
+
+
+-- A file may have changed after it was read and before anybody watched it.
+local function changed_since(self, texts, watched, pause)
+    for path, text in pairs(texts) do
+        if not watched[path] and (self.host:read(path) or false) ~= text then
+            return true
+        end
+        if pause then
+            pause()
+        end
+    end
+    return false
+end
+
+
+-- Watches what was read, and reads again what was not watched meanwhile.
+local function follow(self, texts, pause)
+    local watched = self.watched or {}
+    watch(self, texts)
+    self.watched = {}
+    for path in pairs(texts) do
+        self.watched[path] = true
+    end
+    if changed_since(self, texts, watched, pause) then
+        self.again = true
+    end
+end
+
+
+-- ---- Public ----------------------------------------------------------------
+
+
+--- Opens an estate and follows its files. Called within a task of the host, or where waiting blocks.
+-- @tparam string path
+-- @tparam table options `host`, see `postern.host.uv`; optionally `slice` (seconds of work between
+-- two breaths, 0.002), `debounce` and `poll` (seconds, see `watch` of the host)
+-- @treturn Reload|nil `estate` is the one in use; `loads`, `failures` and `closed` count generations
+-- that were taken into use, were refused and have ended
+-- @treturn Problems every problem of the estate; nothing is watched then
+function _M.new(path, options)
+    for name in pairs(options) do
+        if not OPTIONS[name] then
+            error(("unknown option `%s`"):format(tostring(name)), 2)
+        end
+    end
+    local self = setmetatable({
+        path = path, host = options.host, slice = options.slice or SLICE,
+        debounce = options.debounce, poll = options.poll,
+        loads = 1, failures = 0, closed = 0,
+    }, Reload)
+    local estate, problems, texts = open(self)
+    if not estate then
+        return nil, problems
+    end
+    self.estate = estate
+    self.generation = { estate = estate, busy = 0 }
+    tell_warnings(self, estate)
+    follow(self, texts)
+    if self.again then
+        self.again = false
+        self:reload()
+    end
+    return self
+end
+
+
+-- Takes a new generation into use, or tells why not.
+local function reload_once(self)
+    local old = self.generation
+    local estate, problems, texts, pause = open(self, old.estate)
+    follow(self, texts, pause)
+    if not estate then
+        self.failures, self.problems = self.failures + 1, problems
+        self.host:log(("%s: not reloaded, revision %s stays in use:\n%s")
+            :format(self.path, old.estate.revision, tostring(problems)))
+        return false
+    elseif estate.revision == old.estate.revision then
+        estate:close()
+        self.problems = nil
+        return true
+    end
+    self.estate, self.generation = estate, { estate = estate, busy = 0 }
+    self.loads, self.problems = self.loads + 1, nil
+    self.host:log(("%s: revision %s is in use"):format(self.path, estate.revision))
+    tell_warnings(self, estate)
+    retire(self, old)
+    return true
+end
+
+
+--- Reads everything anew, now. One that is called while another runs makes that one run once more
+-- and does not wait.
+-- @treturn boolean whether what is in use is what the files say; nil when another was running
+function Reload:reload()
+    if self.running then
+        self.again = true
+        return nil
+    end
+    self.running = true
+    local ok
+    repeat
+        self.again = false
+        local called
+        called, ok = pcall(reload_once, self)
+        if not called then
+            self.failures = self.failures + 1
+            self.host:log(("%s: not reloaded: %s"):format(self.path, tostring(ok)))
+            ok = false
+        end
+    until not self.again
+    self.running = false
+    return ok
+end
+
+
+local function finish(self, generation, decision)
+    generation.busy = generation.busy - 1
+    if generation.retired then
+        close_when_done(self, generation)
+    end
+    return decision
+end
+
+
+--- Decides a request with the generation that is in use now; a reload meanwhile does not touch it.
+-- @tparam table request as for `authorize` of `postern.estate`
+-- @treturn Decision
+function Reload:authorize(request)
+    local generation = self.generation
+    generation.busy = generation.busy + 1
+    return finish(self, generation, generation.estate:authorize(request))
+end
+
+
+--- Ends watching, and the estate. Nobody may ask it any more.
+function Reload:close()
+    if self.watching then
+        self.watching:close()
+        self.watching = nil
+    end
+    self.generation.closed = true
+    self.generation.estate:close()
+end
+
+
+return _M
