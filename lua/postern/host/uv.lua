@@ -271,14 +271,12 @@ function Host:work(source, ...)
     works.check(source, ...)
     local arguments, count = { ... }, select("#", ...)
     return works.unwrap(self.loop:await(nil, function(wake)
-        local work
-        work = uv.new_work(works.run, self.loop:callback(function(...)
-            work = nil
+        local work = uv.new_work(works.run, self.loop:callback(function(...)
+            loops.finish()
             self.loop.busy = self.loop.busy - 1
             wake(...)
         end))
-        -- luv does not keep what it works on: collected before its end, it would call what stands
-        -- where its callback stood. So the callback keeps it.
+        loops.begin()
         self.loop.busy = self.loop.busy + 1
         work:queue(source, unpack(arguments, 1, count))
     end))
