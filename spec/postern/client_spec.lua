@@ -1,4 +1,6 @@
+local clients = require("postern.client")
 local hosts = require("postern.host.uv")
+local fake_host = require("spec.support.fake_host")
 local http_server = require("spec.support.http_server")
 local loop = require("spec.support.loop")
 
@@ -158,5 +160,87 @@ describe("the HTTP client", function()
         host:close()
         unix:stop()
         assert.equal("GET /echo?a [host] ", response.body)
+    end)
+end)
+
+
+describe("the HTTP client, on sockets of a script", function()
+    local OK = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"
+
+    -- Calls once; each connection is { what it receives in turn, reused = …, send_error = … }.
+    local function call(script, request)
+        local host = fake_host.new()
+        local log = {}
+        function host.connect(options)
+            local socket = table.remove(script, 1)
+            log[#log + 1] = options.fresh and "fresh" or "connect"
+            if type(socket) == "string" then
+                return nil, socket
+            end
+            return {
+                send = function() return socket.send_error == nil, socket.send_error end,
+                receive = function()
+                    local bytes = table.remove(socket, 1)
+                    return bytes, not bytes and "closed" or nil
+                end,
+                reused = function() return socket.reused or false end,
+                keep = function() log[#log + 1] = "keep" end,
+                close = function() log[#log + 1] = "close" end,
+            }
+        end
+        local answer
+        request = request or {}
+        request.url = "http://a/"
+        host.tasks:spawn(function()
+            local response, err = clients.new({}, host):call(request)
+            answer = response and response.body or err
+        end)
+        return answer, table.concat(log, " ")
+    end
+
+    it("keeps a connection only when its end is known and nothing is left on it", function()
+        for _, row in ipairs({
+            { { OK }, "connect keep" },
+            { { OK:sub(1, 20), OK:sub(21) }, "connect keep" },
+            { { OK .. "more" }, "connect close" },
+            { { "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na" },
+                "connect close" },
+            { { "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na" }, "connect close" },
+            { { "HTTP/1.1 200 OK\r\n\r\n", "a" }, "connect close" },
+        }) do
+            local answer, log = call({ row[1] })
+            assert.equal("a", answer)
+            assert.equal(row[2], log)
+        end
+    end)
+
+    it("tries once more, on a new connection, when a kept one was closed", function()
+        for _, failed in ipairs({ false, "broken pipe" }) do
+            local answer, log = call({ { reused = true, send_error = failed or nil }, { OK } })
+            assert.equal("a", answer)
+            assert.equal("connect close fresh keep", log)
+        end
+        local answer, log = call({ { reused = true }, {} })
+        assert.equal("http://a/: closed without an answer", answer)
+        assert.equal("connect close fresh close", log)
+        answer, log = call({ { reused = true }, "connection refused" })
+        assert.equal("http://a/: connection refused", answer)
+        assert.equal("connect close fresh", log)
+    end)
+
+    it("does not when it was answered in part, or may not", function()
+        local answer, log = call({ { "HTTP/1.1 200", reused = true }, { OK } })
+        assert.equal("http://a/: bad response: the message ends early", answer)
+        assert.equal("connect close", log)
+        answer, log = call({ { reused = true }, { OK } }, { method = "POST" })
+        assert.equal("http://a/: closed without an answer", answer)
+        assert.equal("connect close", log)
+        answer, log = call({ {}, { OK } })
+        assert.equal("http://a/: closed without an answer", answer)
+        assert.equal("connect close", log)
+    end)
+
+    it("refuses options it does not know", function()
+        assert.error_matches(function() clients.new({ pool = 1 }, {}) end, "unknown option `pool`")
     end)
 end)

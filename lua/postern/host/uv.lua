@@ -48,7 +48,7 @@ function _M.new(options)
     local log = options.log or function(message) io.stderr:write(message, "\n") end
     local loop = loops.new(log)
     local self = setmetatable({
-        loop = loop, sockets = sockets.new(loop), writers = {}, watches = {}, working = {},
+        loop = loop, sockets = sockets.new(loop), writers = {}, watches = {},
     }, Host)
     -- What the modules that know no host are handed.
     self.parts = {
@@ -271,15 +271,12 @@ function Host:work(source, ...)
     works.check(source, ...)
     local arguments, count = { ... }, select("#", ...)
     return works.unwrap(self.loop:await(nil, function(wake)
-        local work
-        work = uv.new_work(works.run, self.loop:callback(function(...)
-            self.working[work] = nil
+        local work = uv.new_work(works.run, self.loop:callback(function(...)
+            loops.finish()
             self.loop.busy = self.loop.busy - 1
             wake(...)
         end))
-        -- luv does not keep what it works on: collected before its end, it would call what stands
-        -- where its callback stood.
-        self.working[work] = true
+        loops.begin()
         self.loop.busy = self.loop.busy + 1
         work:queue(source, unpack(arguments, 1, count))
     end))

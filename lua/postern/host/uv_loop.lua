@@ -51,6 +51,35 @@ function _M.words(err)
 end
 
 
+-- ---- The end of the program --------------------------------------------------------------------
+
+-- luv crashes when the Lua state is closed while a handle is closing or a thread works. So what is
+-- unfinished then is finished first, by the finalizer of an object that is newer than all of it:
+-- finalizers run newest first.
+local unfinished = 0
+local template = newproxy(true)
+local newest
+
+getmetatable(template).__gc = function(object)
+    if rawequal(object, newest) then
+        while unfinished > 0 and uv.run("once") do end
+    end
+end
+
+
+--- Notes that something has begun which has to end before the program does.
+function _M.begin()
+    unfinished = unfinished + 1
+    newest = newproxy(template)
+end
+
+
+--- Notes that it has ended.
+function _M.finish()
+    unfinished = unfinished - 1
+end
+
+
 -- ---- The loop ----------------------------------------------------------------------------------
 
 --- Makes one.
@@ -96,7 +125,9 @@ end
 -- @param handle
 function Loop:close_handle(handle)
     if self.handles[handle] and not handle:is_closing() then
+        _M.begin()
         handle:close(function()
+            _M.finish()
             self.handles[handle] = nil
         end)
     end

@@ -142,6 +142,7 @@ true
     end)
 
     it("cleans up after a task that is cancelled, and after a limited call", function()
+        local began = driver:monotonic()
         assert.equal("false\ncancelled\nlimit\n2\ntrue | 1\n", answer_of([[
             local function noting(what) return function() say(what) end end
             local log = {}
@@ -163,6 +164,8 @@ true
             say(guard.counts.busy == 0 and 2)
             say(pcall(guard.call, guard, function() return 1 end))
         ]]))
+        -- A request ends with its last thread: none of them sleeps on.
+        assert.is_true(driver:monotonic() - began < 20)
     end)
 
     it("ends what is going on when it is closed", function()

@@ -81,4 +81,26 @@ describe("the loop of the libuv host", function()
         end)
         assert.same({ nil, "invalid argument" }, result)
     end)
+
+    -- Each as a program of its own: what luv does not survive would end the specs.
+    it("lets a program end at any time", function()
+        for _, text in ipairs({
+            "host:block(host.sleep, host, 0) host:close()",
+            "host:spawn(host.sleep, host, 60)",
+            "local w = host:watch({ '/tmp' }, print) w:close()",
+            "local s = host:on_signal('sighup', print) s.close()",
+            "local task = host:spawn(host.sleep, host, 60) task:cancel()",
+            "host:spawn(host.work, host, 'return 1')",
+            "local task = host:spawn(host.work, host, 'return 1') task:cancel()",
+            "host:spawn(host.resolve, host, 'localhost')",
+            "host:spawn(host.read, host, '/etc/passwd')",
+            "host:block(function() host:connect({ host = '127.0.0.1', port = 1 }) end)",
+            "host:block(function() host:timeout(0, host.sleep, host, 60) os.exit(0, true) end)",
+        }) do
+            local status = os.execute(([[LUA_PATH='%s' LUA_CPATH='%s' luajit -e "
+                local host = require('postern.host.uv').new() %s os.exit(0, true)"]])
+                :format(package.path, package.cpath, text))
+            assert.equal(0, status, text)
+        end
+    end)
 end)
