@@ -12,7 +12,7 @@ local SECTIONS = {
     api = "api", endpoint = "endpoint", principal = "principal and group",
     group = "principal and group", organization = "organization",
     vpc = "The network", subnet = "The network", security_group = "The network",
-    prefix_list = "The network",
+    prefix_list = "The network", route_table = "The network",
 }
 
 

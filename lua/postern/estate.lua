@@ -79,6 +79,9 @@ local RULES = { records = { members = {
     cidr = TEXT, prefix_list = TEXT, security_group = TEXT,
 } } }
 
+-- Where a route leads is for the reader: it wins or loses by its destination alone.
+local ROUTES = { records = { members = { destination = required(TEXT), target = TEXT } } }
+
 local ACCOUNTS = { records = { short = "id", members = {
     id = required(ACCOUNT), scp = LIST, rcp = LIST,
 } } }
@@ -101,6 +104,7 @@ _M.WORDS = {
     security_group = { members = { vpc = required(TEXT), name = TEXT, inbound = RULES,
                                    outbound = RULES } },
     prefix_list = { members = { cidr = required(LIST) } },
+    route_table = { members = { vpc = required(TEXT), routes = ROUTES } },
     api = { members = {
         endpoint_type = required(one_of("REGIONAL", "EDGE", "PRIVATE")),
         authorization = required(one_of("NONE", "IAM", "LAMBDA", "COGNITO")),
@@ -183,6 +187,19 @@ end
 local function refer_all(self, entry, member, word)
     for _, id in ipairs(entry.members[member] or {}) do
         referred(self, entry, member, word, id)
+    end
+end
+
+
+-- Route tables need no description: one without it has no own routes. Where some are described, a
+-- name that is not is a slip, and they have to be of the VPC that uses them.
+local function refer_route_tables(self, entry, member, ids, vpc)
+    for _, id in ipairs(self.ids.route_table and ids or {}) do
+        local found = referred(self, entry, member, "route_table", id)
+        if found and vpc and found.members.vpc and found.members.vpc ~= vpc then
+            problem(self, entry, "`%s`: the route_table `%s` is one of `%s`, not of `%s`", member,
+                    id, found.members.vpc, vpc)
+        end
     end
 end
 
@@ -442,6 +459,7 @@ function BUILD.vpc(self, entry)
     local members = entry.members
     refer_all(self, entry, "peers", "vpc")
     refer_all(self, entry, "transit", "vpc")
+    refer_route_tables(self, entry, "route_table", { members.route_table }, entry.id)
     return {
         id = entry.id, cidr = members.cidr, ranges = check_ranges(self, entry),
         peers = members.peers or {}, transit = members.transit or {},
@@ -455,6 +473,7 @@ function BUILD.subnet(self, entry)
     if members.vpc then
         referred(self, entry, "vpc", "vpc", members.vpc)
     end
+    refer_route_tables(self, entry, "route_table", { members.route_table }, members.vpc)
     return { id = entry.id, vpc = members.vpc, cidr = members.cidr,
              ranges = check_ranges(self, entry), route_table = members.route_table }
 end
@@ -473,6 +492,24 @@ end
 function BUILD.prefix_list(self, entry)
     local list = { id = entry.id, cidr = entry.members.cidr or {} }
     return check_network(self, entry, { prefix_lists = { [entry.id] = list } }) and list or nil
+end
+
+
+function BUILD.route_table(self, entry)
+    local members = entry.members
+    if members.vpc then
+        referred(self, entry, "vpc", "vpc", members.vpc)
+    end
+    local built = { id = entry.id, vpc = members.vpc, routes = {} }
+    for _, route in ipairs(members.routes or {}) do
+        if route.destination then -- one without it is told already
+            table.insert(built.routes, route)
+        end
+    end
+    check_network(self, entry, {
+        prefix_lists = self.prefix_lists, route_tables = { [entry.id] = built },
+    })
+    return built
 end
 
 
@@ -573,6 +610,7 @@ function BUILD.endpoint(self, entry)
     elseif kind == "Interface" and members.route_tables then
         problem(self, entry, "`route_tables` belongs to a gateway endpoint")
     end
+    refer_route_tables(self, entry, "route_tables", members.route_tables, members.vpc)
     local service = check_service(self, entry, kind)
     return {
         id = entry.id, service = service.suffix, prefix = service.prefix or service.suffix,
@@ -864,6 +902,7 @@ local function build_network(self, estate)
     self.prefix_lists = build_all(self, "prefix_list")
     estate.network = network.new({
         vpcs = estate.vpcs, subnets = estate.subnets, prefix_lists = self.prefix_lists,
+        route_tables = build_all(self, "route_table"),
         security_groups = build_all(self, "security_group"),
     })
 end

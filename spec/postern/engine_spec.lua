@@ -506,6 +506,26 @@ describe("the network", function()
         request.client_ip = "10.0.2.9"
         assert.equal("route", decide(request).reachability)
     end)
+
+    it("knows the own routes of the subnet's route table", function()
+        local request = { action = "s3:GetObject", resource = "arn:aws:s3:::b/x",
+                          vpce = "vpce-s3", client_ip = "10.0.1.9" }
+        -- The service's addresses are 198.51.100.0/24.
+        for _, row in ipairs({
+            { '{ destination = "10.0.0.0/16", target = "local" }', "reachable" },
+            { '{ destination = "0.0.0.0/0", target = "nat-1" }', "reachable" },
+            { '{ destination = "198.51.100.0/23" }', "reachable" },    -- less specific
+            { '{ destination = "198.51.100.0/24" }', "route" },        -- identical
+            { '{ destination = "198.51.100.7/32" }', "route" },        -- more specific
+            { '{ destination = "pl-s3", target = "eni-1" }', "route" },
+            { '{ destination = "10.0.0.0/16" }, { destination = "198.51.100.0/25" }', "route" },
+            { "", "reachable" },
+        }) do
+            local estate = opened(('route_table "rtb-1" { vpc = "vpc-1", routes = { %s } }')
+                :format(row[1]))
+            assert.equal(row[2], decide(request, estate).reachability, row[1])
+        end
+    end)
 end)
 
 

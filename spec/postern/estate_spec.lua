@@ -135,6 +135,12 @@ describe("an estate", function()
             '    { protocol = "tcp", port = 443, cidr = "::/0", security_group = "sg-9" } } }',
             'prefix_list "pl-1" { cidr = { "x" } }',
             'subnet "sn-1" { vpc = "vpc-8", cidr = "10.0.1.0/24" }',
+            'route_table "rtb-1" { vpc = "vpc-7", routes = { { destination = "pl-9" } } }',
+            'route_table "rtb-2" { vpc = "vpc-1", routes = { { target = "local" } } }',
+            'subnet "sn-2" { vpc = "vpc-1", cidr = "10.0.2.0/24", route_table = "rtb-9" }',
+            'vpc "vpc-3" { cidr = "10.3.0.0/16", route_table = "rtb-2" }',
+            'endpoint "v6" { service = "s3", vpc = "vpc-1", type = "Gateway",',
+            '    route_tables = { "rtb-2", "rtb-8" } }',
         }, "\n"))
         for _, expected in ipairs({
             "gw/estate.lua:3: unknown word `vpcc`: did you mean `vpc`?",
@@ -174,6 +180,13 @@ describe("an estate", function()
             "gw/estate.lua:27: security_group `sg-1`: inbound rule 1: give one of `cidr`",
             "gw/estate.lua:29: prefix_list `pl-1`: ",
             "gw/estate.lua:30: subnet `sn-1`: `vpc`: there is no vpc `vpc-8`",
+            "gw/estate.lua:31: route_table `rtb-1`: `vpc`: there is no vpc `vpc-7`",
+            "gw/estate.lua:31: route_table `rtb-1`: route 1: ",
+            "gw/estate.lua:32: route_table `rtb-2`: `routes` 1: `destination` is missing: add it",
+            "gw/estate.lua:33: subnet `sn-2`: `route_table`: there is no route_table `rtb-9`",
+            "gw/estate.lua:34: vpc `vpc-3`: `route_table`: the route_table `rtb-2` is one of "
+                .. "`vpc-1`, not of `vpc-3`",
+            "gw/estate.lua:35: endpoint `v6`: `route_tables`: there is no route_table `rtb-8`",
         }) do
             assert.is_truthy(("\n" .. found):find("\n" .. expected, 1, true),
                              "lacks: " .. expected .. "\nhas:\n" .. found)
