@@ -319,11 +319,11 @@ end
 -- ---- The flow ----------------------------------------------------------------
 
 
--- Which policies take part: those of the API or none, of the endpoint, of the principal, and of the
--- organisation of caller and owner.
+-- Which policies take part: those of the API or of the resource, of the endpoint, of the principal,
+-- and of the organisation of caller and owner.
 local function gates_of(estate, subject)
     local gates = {}
-    gates.resource = subject.api and subject.api.policy or nil
+    gates.resource = (subject.api or subject.resource or NONE).policy
     gates.endpoint = subject.endpoint and subject.endpoint.policy or nil
     gates.domain = subject.domain and subject.domain.policy or nil
     for _, gate in ipairs({ "identity", "boundary", "session" }) do
@@ -403,11 +403,11 @@ end
 
 
 -- The key lists of all sets but the API's own.
-local function key_lists(gates)
+local function key_lists(gates, api)
     local lists = {}
     for gate, value in pairs(gates) do
         local all = value.handle and { value } or value
-        for _, set in ipairs(gate ~= "resource" and all or NONE) do
+        for _, set in ipairs(api and gate == "resource" and NONE or all) do
             lists[#lists + 1] = set.names
         end
     end
@@ -424,7 +424,7 @@ local function make_flow(estate, subject)
         refuse(FAULT, "%s", tostring(err))
     end
     return {
-        flow = flow, key_lists = key_lists(gates),
+        flow = flow, key_lists = key_lists(gates, subject.api),
         plans = {},    -- what the providers are asked, by the keys of the API's own policy
         gateways = {}, -- what the flow is told of the API, by the state of the signature
     }
@@ -459,9 +459,10 @@ end
 
 -- The flow for one shape of API, or service, with an endpoint, a principal and a pair of accounts.
 -- APIs of one shape differ in their own policy only, which the flow is handed with each request.
-local function flow_of(estate, api, service, endpoint, domain, known, account, owner)
+-- `behind` is the domain name that leads to the API, or the resource that the service is asked for.
+local function flow_of(estate, api, service, endpoint, behind, known, account, owner)
     local tree = below(estate.flows, endpoint or "")
-    tree = below(tree, domain or "")
+    tree = below(tree, behind or "")
     tree = below(tree, known or "")
     tree = below(tree, account)
     tree = below(tree, owner)
@@ -470,10 +471,11 @@ local function flow_of(estate, api, service, endpoint, domain, known, account, o
     if not made then
         if estate.flow_count >= MAX_FLOWS then
             estate.flows, estate.flow_count = {}, 0
-            return flow_of(estate, api, service, endpoint, domain, known, account, owner)
+            return flow_of(estate, api, service, endpoint, behind, known, account, owner)
         end
         made = make_flow(estate, {
-            api = api, service = service, endpoint = endpoint, domain = domain, known = known,
+            api = api, service = service, endpoint = endpoint, known = known,
+            domain = api and behind, resource = not api and behind or nil,
             account = account, owner = owner,
         })
         tree[what] = made
@@ -683,6 +685,24 @@ local function decide_api(estate, request)
 end
 
 
+-- The resource whose policy speaks of what is asked for, as the service in its ARN has it.
+local function resource_of(estate, arn)
+    local pack = pack_of(estate, { service = arn:match("^arn:[^:]*:([^:]*):") or "" }).pack
+    return estate.resources[pack.resource_policy and pack.resource_policy(arn) or arn]
+end
+
+
+-- The account that owns what is asked for, as far as estate or request say so.
+local function owner_of(resource, request)
+    local said = request.resourceAccount
+    if resource and said and said ~= resource.account then
+        refuse(BAD, "`resourceAccount` is `%s`, the owner of `%s` is `%s`", said, resource.id,
+               resource.account)
+    end
+    return said or resource and resource.account
+end
+
+
 local function decide_action(estate, request)
     for _, name in ipairs({ "action", "resource" }) do
         if not request[name] then
@@ -699,13 +719,15 @@ local function decide_action(estate, request)
     context.http = { headers = headers_of(request), scheme = request.scheme or "https" }
     local caller, known = principal_of(estate, request, context)
     context.principal = caller
-    local owner = request.resourceAccount
-        or request.resource:match("^arn:[^:]*:[^:]*:[^:]*:(%d+):") or caller.account or ""
-    local made = flow_of(estate, nil, service_of(request.action), context.endpoint, nil, known,
-                         caller.account or "", owner)
+    local resource = resource_of(estate, request.resource)
+    local owner = owner_of(resource, request)
+    local made = flow_of(estate, nil, service_of(request.action), context.endpoint, resource, known,
+                         caller.account or "", owner
+                         or request.resource:match("^arn:[^:]*:[^:]*:[^:]*:(%d+):")
+                         or caller.account or "")
     return decide_flow(estate, made, {
         principal = caller.arn or "*", action = request.action, resource = request.resource,
-        resourceAccount = request.resourceAccount,
+        resourceAccount = owner,
         context = fill_keys(estate, plan_of(estate, made), context, given_keys(request)),
     }, context)
 end

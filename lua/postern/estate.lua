@@ -113,6 +113,7 @@ _M.WORDS = {
         authorizer = { type = "code" }, identity_sources = LIST, authorizer_ttl = COUNT,
         cognito_requires_allow = FLAG, ambiguous_paths = LIST,
     } },
+    resource = { members = { policy = TEXT, policy_limit = COUNT, account = ACCOUNT } },
     endpoint = { members = {
         service = required(TEXT), type = one_of("Interface", "Gateway"), vpc = required(TEXT),
         policy = LIST, security_groups = LIST, subnets = LIST, route_tables = LIST,
@@ -623,6 +624,65 @@ function BUILD.endpoint(self, entry)
 end
 
 
+-- ---- Resources of other services -----------------------------------------------
+
+
+-- Where the service says how long a policy may be, `policy_limit` says what AWS raised it to.
+local function check_bytes(self, entry, limit)
+    local name = entry.members.policy
+    local source = name and read_policy(self, entry, "policy", name)
+    limit = entry.members.policy_limit or limit
+    if source and limit and #source.text > limit then
+        problem(self, entry, "policy `%s` has %d bytes, the limit is %d: shorten it, or raise "
+            .. "`policy_limit` if AWS raised it for you", source.name, #source.text, limit)
+    end
+end
+
+
+-- Where the policy that speaks of a resource is attached, and its most bytes, if its flow knows.
+local function holder_of(self, entry, service)
+    local flow = self.packs["flows/" .. service] or self.packs["flows/" .. FLOWS.other]
+    if not flow or not flow.pack.resource_policy then
+        return entry.id
+    end
+    local called, holder, limit = pcall(flow.pack.resource_policy, entry.id)
+    if not called then
+        problem(self, entry, "the flow `%s` failed: %s", flow.pack.name, tostring(holder))
+        return entry.id
+    end
+    return holder, limit
+end
+
+
+-- What has no policy of its own is a problem.
+local function check_resource(self, entry, service, account)
+    local holder, limit = holder_of(self, entry, service or "")
+    check_bytes(self, entry, limit)
+    if not service or entry.id:find("[*?]") then
+        problem(self, entry, "give the ARN of one resource")
+    elseif service == "execute-api" then
+        problem(self, entry, "the policy of an API belongs to the word `api`")
+    elseif holder ~= entry.id then
+        problem(self, entry, "it has no policy of its own: give that of `%s`", holder)
+    elseif account and entry.members.account and account ~= entry.members.account then
+        problem(self, entry, "`account` is `%s`, the ARN says `%s`", entry.members.account, account)
+    end
+end
+
+
+-- A role's policy is its trust policy, which names no resource.
+function BUILD.resource(self, entry)
+    local service, account, rest = entry.id:match("^arn:[%l%d-]+:([%l%d-]+):[%l%d-]*:(%d*):(.+)$")
+    account = account ~= "" and account or nil
+    check_resource(self, entry, service, account)
+    local is_role = service == "iam" and rest:find("^role/") ~= nil
+    return {
+        id = entry.id, account = account or setting(self, entry, "account"),
+        policy = compile_one(self, entry, "policy", is_role and "trust" or "resource") or nil,
+    }
+end
+
+
 -- ---- Principals ------------------------------------------------------------
 
 
@@ -915,6 +975,7 @@ local function build(self)
     local estate = { path = self.path, flow_names = FLOWS, identities = load_identities(self) }
     build_network(self, estate)
     estate.endpoints = build_all(self, "endpoint")
+    estate.resources = build_all(self, "resource")
     build_all(self, "group")
     estate.principals = build_all(self, "principal")
     local _, organization = next(build_all(self, "organization"))

@@ -474,6 +474,167 @@ describe("a call to another service", function()
 end)
 
 
+describe("a resource with a policy", function()
+    local function speaks(effect, principal, more)
+        return ('{"Effect":"%s","Principal":%s,"Action":"*","Resource":"*"%s}')
+            :format(effect, principal, more or "")
+    end
+
+    local EVERYBODY, MINE = '"*"', '{"AWS":"111122223333"}'
+    local WORDS = [[
+        principal "bob" { arn = "arn:aws:iam::111122223333:user/bob", policies = "any.json" }
+        principal "guest" { arn = "arn:aws:iam::444455556666:user/guest", policies = "any.json" }
+        principal "idle" { arn = "arn:aws:iam::111122223333:user/idle" }
+        endpoint "vpce-ddb" { service = "dynamodb", type = "Gateway", vpc = "vpc-1" }
+        resource "%s" { policy = "resource.json"%s }
+    ]]
+
+    -- Decides with one resource policy; `more` are further members of the resource.
+    local function ask(arn, statements, request, more)
+        local any = policy('{"Effect":"Allow","Action":"*","Resource":"*"}')
+        request.resource = request.resource or arn
+        return decide(request, opened(WORDS:format(arn, more or ""), {
+            ["resource.json"] = policy(unpack(statements)),
+            ["any.json"] = any, ["none.json"] = any, -- the latter is the SCP of the guest's account
+        }))
+    end
+
+    local BUCKET = "arn:aws:s3:::reports"
+
+    it("lets callers of its account in by either side", function()
+        local function reason(principal, statements)
+            return ask(BUCKET, statements, { action = "s3:GetObject", principal = principal,
+                                             resource = BUCKET .. "/2026/a" }).reason
+        end
+        assert.equal("allow", reason("bob", { speaks("Allow", MINE) }))
+        assert.equal("allow", reason("idle", { speaks("Allow", EVERYBODY) }))
+        assert.equal("no_allow_identity", reason("idle", { speaks("Allow", MINE) }))
+    end)
+
+    it("lets callers of other accounts in by both sides", function()
+        local function reason(principal, named)
+            return ask(BUCKET, { speaks("Allow", ('{"AWS":"%s"}'):format(named)) },
+                       { action = "s3:GetObject", principal = principal,
+                         resource = BUCKET .. "/2026/a" }).reason
+        end
+        assert.equal("allow", reason("guest", "444455556666"))
+        assert.equal("no_allow_resource", reason("guest", "111122223333"))
+        assert.equal("no_allow_identity", reason("arn:aws:iam::444455556666:user/other",
+                                                 "444455556666"))
+    end)
+
+    it("lets anonymous callers into a public bucket, not into a table", function()
+        local decision = ask(BUCKET, { speaks("Allow", EVERYBODY) },
+                             { action = "s3:GetObject", resource = BUCKET .. "/a" })
+        assert.same({ true, "resource" }, { decision.allowed, decision.deciding.policy_type })
+        assert.equal("no_allow_resource", ask(BUCKET, { speaks("Allow", MINE) },
+            { action = "s3:GetObject", resource = BUCKET .. "/a" }).reason)
+        assert.equal("authentication", ask("arn:aws:dynamodb:eu-central-1:111122223333:table/pets",
+            { speaks("Allow", EVERYBODY) }, { action = "dynamodb:GetItem" }).reason)
+    end)
+
+    it("denies past what identity policies allow", function()
+        local decision = ask(BUCKET, { speaks("Deny", EVERYBODY) },
+                             { action = "s3:GetObject", principal = "bob",
+                               resource = BUCKET .. "/a" })
+        assert.same({ "explicit_deny", "resource", "resource.json" }, {
+            decision.reason, decision.deciding.policy_type, decision.deciding.file })
+        assert.equal("explicit_deny", ask(BUCKET, { speaks("Deny", EVERYBODY) }, {
+            action = "s3:ListBucket", principal = "arn:aws:iam::111122223333:root" }).reason)
+        -- No other bucket, however its name begins.
+        assert.is_true(ask(BUCKET, { speaks("Deny", EVERYBODY) }, { action = "s3:GetObject",
+            principal = "bob", resource = BUCKET .. "2/a" }).allowed)
+    end)
+
+    it("is reached through a gateway endpoint only if both policies let it", function()
+        local function reason(request, ...)
+            request.principal, request.vpce = "bob", request.vpce or "vpce-s3"
+            return ask(BUCKET, { ... }, request).reason
+        end
+        local object = BUCKET .. "/a"
+        local through = ',"Condition":{"StringNotEquals":{"aws:SourceVpce":"%s"}}'
+        local gated = speaks("Deny", EVERYBODY, through:format("vpce-s3"))
+        assert.equal("allow", reason({ action = "s3:GetObject", resource = object }, gated))
+        assert.equal("no_allow_endpoint",
+                     reason({ action = "s3:PutObject", resource = object }, gated))
+        assert.equal("explicit_deny", reason({ action = "s3:GetObject", resource = object },
+            speaks("Deny", EVERYBODY, through:format("vpce-9"))))
+        -- The keys that only the resource policy mentions are asked for, too.
+        local decision = ask(BUCKET, { gated }, { action = "s3:GetObject", principal = "bob",
+                                                  resource = object })
+        assert.equal("explicit_deny", decision.reason)
+    end)
+
+    it("is found as the container of what is asked for", function()
+        local tab = "arn:aws:dynamodb:eu-central-1:111122223333:table/pets"
+        local function reason(resource)
+            return ask(tab, { speaks("Deny", EVERYBODY) }, { action = "dynamodb:Query",
+                principal = "bob", vpce = "vpce-ddb", resource = resource }).reason
+        end
+        assert.equal("explicit_deny", reason(tab))
+        assert.equal("explicit_deny", reason(tab .. "/index/by-name"))
+        assert.equal("allow", reason(tab .. "/stream/2026-01-01T00:00:00.000"))
+        assert.equal("allow", reason(tab .. "2"))
+    end)
+
+    it("may be a queue, a key or a role of another service", function()
+        local queue = "arn:aws:sqs:eu-central-1:111122223333:jobs"
+        local rule = speaks("Allow", '{"Service":"events.amazonaws.com"}')
+        assert.equal("allow", ask(queue, { rule }, { action = "sqs:SendMessage",
+                                                     principal = "events" }).reason)
+        assert.equal("no_allow_resource", ask(queue, { rule }, { action = "sqs:SendMessage",
+            principal = "sns.amazonaws.com" }).reason)
+        local key = "arn:aws:kms:eu-central-1:111122223333:key/1234"
+        assert.equal("allow", ask(key, { speaks("Allow", MINE) },
+                                  { action = "kms:Decrypt", principal = "bob" }).reason)
+        assert.equal("no_allow_resource", ask(key, { speaks("Allow", MINE) },
+            { action = "kms:Decrypt", principal = "bob", resource = key .. "5" }).reason)
+        local role = "arn:aws:iam::111122223333:role/x/Reader"
+        local trust = '{"Effect":"Allow","Principal":{"AWS":"444455556666"},'
+            .. '"Action":"sts:AssumeRole"}'
+        assert.equal("allow", ask(role, { trust }, { action = "sts:AssumeRole",
+                                                     principal = "guest" }).reason)
+        assert.equal("no_allow_resource", ask(role, { trust }, { action = "sts:AssumeRole",
+                                                                 principal = "bob" }).reason)
+    end)
+
+    it("has one owner, whom a request cannot change", function()
+        local function of(account, more)
+            return ask(BUCKET, { speaks("Allow", '{"AWS":"444455556666"}') }, {
+                action = "s3:GetObject", principal = "bob", resource = BUCKET .. "/a",
+                resourceAccount = account }, more)
+        end
+        assert.is_true(of("111122223333").allowed)
+        assert.equal("no_allow_resource", of("444455556666", ', account = "444455556666"').reason)
+        assert.equal("no_allow_resource", of(nil, ', account = "444455556666"').reason)
+        local decision = of("444455556666")
+        assert.same({ "error", 400 }, { decision.reason, decision.status })
+        assert.equal("`resourceAccount` is `444455556666`, the owner of `arn:aws:s3:::reports` is "
+            .. "`111122223333`", decision.error)
+    end)
+
+    it("is one of several whose flows are kept apart", function()
+        local words = WORDS:format(BUCKET, "")
+            .. 'resource "arn:aws:s3:::open" { policy = "open-bucket.json" }'
+        local estate = opened(words, {
+            ["resource.json"] = policy(speaks("Deny", EVERYBODY)),
+            ["open-bucket.json"] = policy(speaks("Allow", EVERYBODY)),
+            ["any.json"] = policy('{"Effect":"Allow","Action":"s3:*","Resource":"*"}'),
+        })
+        local expected = { ["reports"] = "explicit_deny", ["open"] = "allow",
+                           ["other"] = "no_allow_identity" }
+        for _ = 1, 3 do
+            for bucket, reason in pairs(expected) do
+                for _, action in ipairs({ "s3:GetObject", "S3:PutObject" }) do
+                    assert.equal(reason, decide({ action = action, principal = "idle",
+                        resource = "arn:aws:s3:::" .. bucket .. "/x" }, estate).reason)
+                end
+            end
+        end
+    end)
+end)
+
+
 describe("the network", function()
     local function reached(vpce, ip, more)
         local request = { api = "private", path = "/dev/x", vpce = vpce, client_ip = ip }

@@ -208,6 +208,77 @@ describe("an estate", function()
         assert.matches("has 8193 characters", problems(HEAD .. api('policy = "large.json"')))
     end)
 
+    it("takes a resource's policy up to the limit of its service, in bytes", function()
+        local function resource(arn, more)
+            return HEAD .. ('resource "%s" { policy = "p.json"%s }'):format(arn, more or "")
+        end
+        local accented = FULL:gsub("^{", '{"Version":"2012-10-17","Id":"é",')
+        local function sized(bytes)
+            return { ["gw/p.json"] = accented .. (" "):rep(bytes - #accented) }
+        end
+        for _, row in ipairs({
+            { "arn:aws:s3:::reports", 20480 },
+            { "arn:aws:s3:eu-central-1:111122223333:accesspoint/mine", 20480 },
+            { "arn:aws:dynamodb:eu-central-1:111122223333:table/pets", 20480 },
+            { "arn:aws:kms:eu-central-1:111122223333:key/1234", 32768 },
+            { "arn:aws:sqs:eu-central-1:111122223333:jobs", 8192 },
+        }) do
+            local arn, limit = row[1], row[2]
+            opened(resource(arn), sized(limit))
+            assert.equal(("gw/estate.lua:3: resource `%s`: policy `gw/p.json` has %d bytes, the "
+                .. "limit is %d: shorten it, or raise `policy_limit` if AWS raised it for you")
+                :format(arn, limit + 1, limit), problems(resource(arn), sized(limit + 1)))
+            opened(resource(arn, ", policy_limit = 40000"), sized(limit + 1))
+        end
+        local topic = "arn:aws:sns:eu-central-1:111122223333:news"
+        opened(resource(topic), sized(40000))
+        assert.matches("limit is 30000", problems(resource(topic, ", policy_limit = 30000"),
+                                                  sized(30001)), 1, true)
+    end)
+
+    it("knows the owner of a resource by its ARN, else by the word", function()
+        local estate = opened(HEAD .. [[
+            resource "arn:aws:s3:::reports" {}
+            resource "arn:aws:s3:::guests" { account = "444455556666" }
+            resource "arn:aws:sqs:eu-central-1:777788889999:jobs" { account = "777788889999" }
+        ]])
+        local owners = {}
+        for arn, resource in pairs(estate.resources) do
+            owners[arn] = resource.account
+        end
+        assert.same({ ["arn:aws:s3:::reports"] = "111122223333",
+                      ["arn:aws:s3:::guests"] = "444455556666",
+                      ["arn:aws:sqs:eu-central-1:777788889999:jobs"] = "777788889999" }, owners)
+        assert.matches("`account` is missing", problems('resource "arn:aws:s3:::reports" {}'))
+    end)
+
+    it("refuses a resource that has no policy of its own", function()
+        for id, expected in pairs({
+            ["reports"] = "give the ARN of one resource",
+            ["arn:aws:s3:::"] = "give the ARN of one resource",
+            ["arn:aws:s3:::*"] = "give the ARN of one resource",
+            ["arn:aws:s3:::report?"] = "give the ARN of one resource",
+            ["arn:aws:s3:::reports/2026"] = "it has no policy of its own: give that of "
+                .. "`arn:aws:s3:::reports`",
+            ["arn:aws:dynamodb:eu-central-1:111122223333:table/pets/index/by-name"] =
+                "it has no policy of its own: give that of "
+                .. "`arn:aws:dynamodb:eu-central-1:111122223333:table/pets`",
+            ["arn:aws:execute-api:eu-central-1:111122223333:a1"] =
+                "the policy of an API belongs to the word `api`",
+            ["arn:aws:sqs:eu-central-1:444455556666:jobs"] =
+                "`account` is `111122223333`, the ARN says `444455556666`",
+        }) do
+            assert.equal(("gw/estate.lua:3: resource `%s`: %s"):format(id, expected), problems(HEAD
+                .. ('resource "%s" { account = "111122223333" }'):format(id)))
+        end
+        assert.matches("gw/identity.json:1:", problems(HEAD
+            .. 'resource "arn:aws:s3:::reports" { policy = "identity.json" }'))
+        assert.matches("the flow `sqs` failed: ", problems(HEAD .. 'rules "own.lua"\n'
+            .. 'resource "arn:aws:sqs:eu-central-1:111122223333:jobs" {}', { ["gw/own.lua"] =
+            'return { kind = "flows", name = "sqs", api = 1, based_on = "generic", '
+            .. 'resource_policy = function() error("boom") end }' }), 1, true)
+    end)
+
     it("reads a file once and compiles it once for each API", function()
         local reads = {}
         local user = 'principal "%s" { arn = "arn:aws:iam::111122223333:user/%s", '
