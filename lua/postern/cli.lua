@@ -448,6 +448,7 @@ local function record_of(decision)
         error = decision.error,
         status = decision.revision and decision.status,
         because = decision.because,
+        code = decision.code,
         reachability = decision.reachability,
         revision = decision.revision,
         decision = decision.decision,

@@ -269,22 +269,22 @@ local function identified_caller(estate, context)
         return caller
     elseif context.api and SIGNATURES[refusal.code] then
         -- What that is worth depends on how the API authorizes: the flow decides.
-        return ANONYMOUS, SIGNATURES[refusal.code]
+        return ANONYMOUS, SIGNATURES[refusal.code], refusal.code
     end
     error({ reason = refusal.status < 500 and "authentication" or "error",
-            error = refusal.message, status = refusal.status }, 0)
+            error = refusal.message, status = refusal.status, code = refusal.code }, 0)
 end
 
 
 local function principal_of(estate, request, context)
-    local caller, signature
+    local caller, signature, code
     if request.principal then
         caller = named_caller(estate, request.principal)
     else
-        caller, signature = identified_caller(estate, context)
+        caller, signature, code = identified_caller(estate, context)
     end
     if caller.kind == "anonymous" then
-        return caller, nil, signature
+        return caller, nil, signature, code
     end
     local known = known_principal(estate, caller)
     return completed(estate, caller, known), known
@@ -666,22 +666,28 @@ local function decide_api(estate, request)
         refuse(status, "%s", why)
     end
     context.stage, context.domain = call.stage, call.domain
-    local caller, known, signature = principal_of(estate, request, context)
+    local action, resource = call.action, call.resource
+    local caller, known, signature, code = principal_of(estate, request, context)
     context.principal = caller
-    local domain = call.domain and call.domain.arn and domain_of(api, call.domain.name)
+    local domain = context.domain and context.domain.arn and domain_of(api, context.domain.name)
     local made = flow_of(estate, api, API_SERVICE, context.endpoint, domain, known,
                          caller.account or "", api.account)
     local gateway, kept = gateway_of(made, api, request, context, domain, signature)
     local source = {
-        principal = caller.arn or "*", action = call.action, resource = call.resource,
+        principal = caller.arn or "*", action = action, resource = resource,
         resourceAccount = api.account,
         context = fill_keys(estate, plan_of(estate, made, api), context, given_keys(request)),
         gateway = gateway, call = context,
     }
     if api.authorizer then
-        source.http, source.stage = context.http, call.stage
+        source.http, source.stage = context.http, context.stage
     end
-    return decide_flow(estate, made, source, context, kept)
+    local decision = decide_flow(estate, made, source, context, kept)
+    -- The pack's own name for what the flow refuses is the more exact one.
+    if signature and SIGNATURES[decision.code] == signature then
+        decision.code = code
+    end
+    return decision
 end
 
 

@@ -28,6 +28,7 @@ local function decide(results, caller, config)
     if caller.kind == "anonymous" and verdict.decision ~= EXPLICIT then
         verdict.decision, verdict.reason = IMPLICIT, "authentication"
         verdict.because = "the request is not signed"
+        verdict.code = "MISSING_AUTHENTICATION_TOKEN"
         verdict.gate, verdict.level = nil, nil
     end
     return verdict

@@ -515,6 +515,12 @@ describe("postern eval --estate", function()
         answer = assert(json.decode(out))
         assert.same({ "error", 403, "there is no API `a2`" },
                     { answer.reason, answer.status, answer.error })
+        assert.is_nil(answer.code)
+        FILES["estate.lua"] = FILES["estate.lua"]:gsub("NONE", "IAM")
+        _, out = ask("--request", "inside.json", "--json")
+        answer = assert(json.decode(out))
+        assert.same({ "the request is not signed", "MISSING_AUTHENTICATION_TOKEN" },
+                    { answer.because, answer.code })
     end)
 
     it("explains", function()

@@ -299,6 +299,37 @@ describe("the caller", function()
             assert.same({ "authentication", 403 }, { decision.reason, decision.status })
         end)
 
+    it("is refused with the name that the pack gives, also where the flow decides", function()
+        local pack = [[return { kind = "identities", name = "strict", api = 1,
+            check = function() return true end, identify = function(context)
+                local code = context.http.headers["x-code"]
+                if code then return nil, "no", code[1] end
+            end }]]
+        local estate = opened('identity "strict.lua"', { ["strict.lua"] = pack })
+        local function code(request, header)
+            request.path = request.api and "/dev/x"
+            request.headers = { ["x-code"] = header }
+            local decision = decide(request, estate)
+            return decision.code, decision.reason, decision.status
+        end
+        for _, name in ipairs({ "INVALID_SIGNATURE", "IncompleteSignature", "EXPIRED_TOKEN",
+                                "MISSING_AUTHENTICATION_TOKEN" }) do
+            assert.same({ name, "authentication", 403 }, { code({ api = "iam" }, name) })
+            assert.same({ name, "authentication", 403 },
+                        { code({ action = "s3:GetObject", resource = "arn:aws:s3:::b" }, name) })
+            assert.same({ nil, "allow", 200 }, { code({ api = "open" }, name) })
+            -- What is refused is the token, whatever the pack has found.
+            assert.same({ "UNAUTHORIZED", "authentication", 401 },
+                        { code({ api = "cognito" }, name) })
+        end
+        assert.same({ "MISSING_AUTHENTICATION_TOKEN", "authentication", 403 },
+                    { code({ api = "iam" }, nil) })
+        assert.same({ "UNAUTHORIZED", "authentication", 401 },
+                    { code({ api = "iam" }, "UNAUTHORIZED") })
+        assert.same({ "IDENTITY_FAILURE", "error", 500 }, { code({ api = "iam" }, "NOISE") })
+        assert.is_nil(decide({ api = "iam", path = "/dev/x", principal = "bob" }, estate).code)
+    end)
+
     it("is never found by a pack that fails", function()
         local estate = opened('identity "bad.lua"', { ["bad.lua"] = 'return { kind = "identities", '
             .. 'name = "bad", api = 1, check = function() return true end, '

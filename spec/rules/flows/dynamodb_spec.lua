@@ -30,7 +30,7 @@ describe("the dynamodb flow", function()
         assert.equal("ImplicitlyDenied: the request is not signed (authentication)",
                      decision:summary())
         assert.is_nil(decision.deciding)
-        assert.equal(403, decision.status)
+        assert.same({ 403, "MISSING_AUTHENTICATION_TOKEN" }, { decision.status, decision.code })
     end)
 
     it("attaches policies to tables, for their indexes too, and to streams", function()
