@@ -42,6 +42,10 @@ _M.MEMBERS = {
 -- The service whose calls are decided by an API's own policies.
 local API_SERVICE = "execute-api"
 
+-- What becomes of the wish to renew the cache: granted, or else as the API says; of the ways there
+-- are one denies the call.
+local AUTHORIZED, FAIL_WITH_403 = "AUTHORIZED", "FAIL_WITH_403"
+
 local NONE = {} -- shared by all requests without headers or keys; nobody writes to it
 
 local ANY_ADDRESS = assert(cidrs.new({ "0.0.0.0/0", "::/0" }))
@@ -657,6 +661,42 @@ local function gateway_of(made, api, request, context, domain, signature)
 end
 
 
+-- The further questions of a call, copied: while one is decided the pack may answer others.
+local function further(api, call)
+    if not api.cache_invalidation or not call.also then
+        return NONE
+    end
+    local questions = {}
+    for i, question in ipairs(call.also) do
+        questions[i] = { action = question.action, resource = question.resource }
+    end
+    return questions
+end
+
+
+-- Decides the further questions of a call that is allowed, with the keys and the authorizer's
+-- answer of the first. One that is denied tells what becomes of them, and of the call where the API
+-- says so; a failure denies the call in any case.
+local function decide_further(estate, made, api, decision, context, questions)
+    local source, earlier = decision.trace.request, decision.trace
+    decision.cache_invalidation = AUTHORIZED
+    for _, question in ipairs(questions) do
+        for name, value in pairs(source) do
+            question[name] = question[name] or value
+        end
+        question.earlier = earlier
+        local answer = decide_flow(estate, made, question, context)
+        if not answer.allowed then
+            local fails = api.cache_invalidation == FAIL_WITH_403 or answer.reason == "error"
+            decision = fails and answer or decision
+            decision.cache_invalidation = api.cache_invalidation
+            break
+        end
+    end
+    return decision
+end
+
+
 local function decide_api(estate, request)
     local api = api_of(estate, request)
     local context = context_of(estate, request, api)
@@ -666,7 +706,7 @@ local function decide_api(estate, request)
         refuse(status, "%s", why)
     end
     context.stage, context.domain = call.stage, call.domain
-    local action, resource = call.action, call.resource
+    local action, resource, questions = call.action, call.resource, further(api, call)
     local caller, known, signature, code = principal_of(estate, request, context)
     context.principal = caller
     local domain = context.domain and context.domain.arn and domain_of(api, context.domain.name)
@@ -686,6 +726,9 @@ local function decide_api(estate, request)
     -- The pack's own name for what the flow refuses is the more exact one.
     if signature and SIGNATURES[decision.code] == signature then
         decision.code = code
+    end
+    if decision.allowed and #questions > 0 then
+        return decide_further(estate, made, api, decision, context, questions)
     end
     return decision
 end
@@ -818,7 +861,9 @@ end
 -- @tparam table estate
 -- @tparam table request see docs/estate.md
 -- @treturn Decision with `revision`, that of the estate; and where the network is known
--- `reachability` (`reachable`, or why not) and `unreachable` (the same in a sentence)
+-- `reachability` (`reachable`, or why not) and `unreachable` (the same in a sentence); and where
+-- the client wants a cache renewed that demands authorization `cache_invalidation`, see
+-- docs/gateway.md
 function _M.decide(estate, request)
     local ok, decision = pcall(decide, estate, request)
     if not ok then

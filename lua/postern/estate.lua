@@ -112,6 +112,8 @@ _M.WORDS = {
         region = TEXT, websocket = FLAG, routes = LIST, domains = DOMAINS, vpc_endpoints = LIST,
         authorizer = { type = "code" }, identity_sources = LIST, authorizer_ttl = COUNT,
         cognito_requires_allow = FLAG, ambiguous_paths = LIST,
+        cache_invalidation = one_of("FAIL_WITH_403", "SUCCEED_WITH_RESPONSE_HEADER",
+                                    "SUCCEED_WITHOUT_RESPONSE_HEADER"),
     } },
     resource = { members = { policy = TEXT, policy_limit = COUNT, account = ACCOUNT } },
     endpoint = { members = {
@@ -312,6 +314,20 @@ local function set_of_names(names)
 end
 
 
+local function check_kind(self, entry)
+    local members = entry.members
+    for _, name in ipairs({ "authorizer", "identity_sources", "authorizer_ttl" }) do
+        if members[name] and members.authorization ~= "LAMBDA" then
+            problem(self, entry, "`%s` belongs to an API whose authorization is LAMBDA", name)
+        end
+    end
+    if members.cache_invalidation and members.websocket then
+        problem(self, entry, "`cache_invalidation` belongs to a REST API: a WebSocket API has no "
+            .. "cache")
+    end
+end
+
+
 local function check_stages(self, entry)
     for _, stage in ipairs(entry.members.stages or {}) do
         if not stage:match("^[%w_$-]+$") then
@@ -393,6 +409,7 @@ local function traits_key(entry, traits)
         tostring(members.policy ~= nil), traits.account, traits.region,
         tostring(traits.endpoint_type), tostring(traits.authorization), tostring(traits.websocket),
         tostring(traits.authorizer_ttl), tostring(traits.cognito_requires_allow),
+        tostring(traits.cache_invalidation),
         tostring(traits.path_rules), table.concat(members.stages or NONE, "\1"),
     }, "\0")
 end
@@ -417,17 +434,13 @@ local BUILD = {}
 
 function BUILD.api(self, entry)
     local members = entry.members
+    check_kind(self, entry)
     check_stages(self, entry)
     check_vpc_endpoints(self, entry)
     check_size(self, entry)
     local account, region = setting(self, entry, "account"), setting(self, entry, "region")
     local arn = ("arn:%s:execute-api:%s:%s:%s"):format(self.settings.partition, region, account,
                                                        entry.id)
-    for _, name in ipairs({ "authorizer", "identity_sources", "authorizer_ttl" }) do
-        if members[name] and members.authorization ~= "LAMBDA" then
-            problem(self, entry, "`%s` belongs to an API whose authorization is LAMBDA", name)
-        end
-    end
     local member = self.accounts[account]
     local traits = {
         org_id = member and member.org_id, org_paths = member and { member.path },
@@ -438,6 +451,7 @@ function BUILD.api(self, entry)
         authorizer = members.authorizer, identity_sources = members.identity_sources,
         authorizer_ttl = members.authorizer_ttl,
         cognito_requires_allow = members.cognito_requires_allow,
+        cache_invalidation = members.cache_invalidation,
     }
     local key = traits_key(entry, traits)
     self.traits[key] = self.traits[key] or share_traits(traits)

@@ -18,8 +18,9 @@
 --
 --   1. `request.gateway.authorizer`, for whoever knows the answer beforehand: the text of a policy,
 --      or `{ error =, status = }`; it is taken before the first `decide`;
---   2. the cache: sets, never decisions, so that a cached policy is asked anew for every request;
---   3. the function `authorizer` of `new`.
+--   2. `request.earlier`, the trace of a decision about the same call;
+--   3. the cache: sets, never decisions, so that a cached policy is asked anew for every request;
+--   4. the function `authorizer` of `new`.
 --
 -- That policy may mention condition keys that no attached policy mentions; the function `fill_keys`
 -- of `new` is asked for them.
@@ -344,10 +345,12 @@ local function answer_of(text, err, status)
 end
 
 
--- Asks the cache, then the authorizer: entries of a gate, or nil and the failure. Failures are not
--- cached.
+-- Asks the question before, the cache, then the authorizer: entries of a gate, or nil and the
+-- failure. Failures are not cached.
 local function call_authorizer(self, source, need)
-    if not self.authorizer then
+    if source.earlier and source.earlier.answer then
+        return source.earlier.answer
+    elseif not self.authorizer then
         return nil, failure(FAILED, "the API has no authorizer")
     end
     local key

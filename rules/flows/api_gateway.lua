@@ -60,6 +60,10 @@ local PRINCIPAL_KEYS = {
     ["ssm:sourceinstancearn"] = true, ["identitystore:userid"] = true,
 }
 
+-- Renewing a cache that demands authorization needs an allow; that an API is open to everybody, or
+-- to every valid token, is none (ours).
+local INVALIDATE = "execute-api:invalidatecache"
+
 -- Seen by the API and the endpoint when the call came through a private custom domain name.
 local VIA_DOMAIN = "execute-api:viadomainarn"
 
@@ -157,6 +161,7 @@ local function caller_of(request, attached, config)
     caller.through = gateway.through_endpoint == true or attached.endpoint == true
     caller.signature = gateway.signature
         or ((request.principal or ANYONE) ~= ANYONE and "valid" or "missing")
+    caller.wants_allow = request.action:lower() == INVALIDATE or nil
     if gateway.domain then
         caller.demands = { "domain" }
         caller.domain_keys = { [VIA_DOMAIN] = gateway.domain }
@@ -284,7 +289,9 @@ end
 -- Whether the resource policy's silence is no obstacle, and why.
 local function is_open(caller)
     local auth = caller.gateway.auth
-    if auth == "NONE" and not caller.has_policy then
+    if caller.wants_allow then
+        return nil
+    elseif auth == "NONE" and not caller.has_policy then
         return BECAUSE.public
     elseif auth == "COGNITO"
         and (not caller.has_policy or caller.gateway.cognito_requires_allow == false) then

@@ -528,6 +528,12 @@ describe("postern eval --estate", function()
         assert.equal(1, status)
         assert.matches("IpAddress aws:sourceip: fails", out, 1, true)
         assert.matches("request   `192.0.2.1`", out, 1, true)
+        _, out = run("explain", "--estate", "estate.lua", "--request", "outside.json", "--json")
+        local answer = assert(json.decode(out))
+        assert.same({ principal = "*", action = "execute-api:Invoke", resourceAccount =
+            "123456789012", context = { ["aws:sourceip"] = "192.0.2.1" }, resource =
+            "arn:aws:execute-api:us-east-1:123456789012:a1/dev/GET/pets" }, answer.request)
+        assert.equal("Office", answer.statements[1].sid)
     end)
 
     it("decides a file of cases", function()

@@ -361,6 +361,158 @@ describe("an action that is a call of an API", function()
 end)
 
 
+describe("a call that renews the cache", function()
+    local WAYS = { "FAIL_WITH_403", "SUCCEED_WITH_RESPONSE_HEADER",
+                   "SUCCEED_WITHOUT_RESPONSE_HEADER" }
+    local INVALIDATE = '{"Effect":"%s","Principal":"*","Action":"execute-api:InvalidateCache",'
+        .. '"Resource":"*"}'
+
+    -- An API `c` that handles what is not authorized in one way. `statements` make its policy.
+    local function estate_of(way, authorization, statements, more)
+        return opened(([[api "c" { endpoint_type = "REGIONAL", authorization = "%s",
+            stages = { "dev" }, %s %s %s }]]):format(authorization,
+            way and ('cache_invalidation = "%s",'):format(way) or "",
+            statements and 'policy = "cached.json",' or "", more or ""), {
+            ["cached.json"] = statements and policy(unpack(statements)),
+            ["tagged.json"] = policy('{"Effect":"Allow","Action":"execute-api:*","Resource":"*"}'),
+            ["all.json"] = policy(statement("Allow", nil, false)),
+        })
+    end
+
+    local function call(estate, more, header)
+        local request = { api = "c", path = "/dev/x",
+                          headers = { ["Cache-Control"] = header or "max-age=0" } }
+        for name, value in pairs(more or {}) do
+            request[name] = value
+        end
+        return decide(request, estate)
+    end
+
+    local function same(expected, decision)
+        assert.same(expected, { decision.reason, decision.status, decision.cache_invalidation })
+    end
+
+    it("is one question where there is no cache, or no such header", function()
+        same({ "allow", 200 }, call(estate_of(nil, "NONE", { statement("Allow") })))
+        same({ "allow", 200 }, call(estate_of(nil, "NONE")))
+        for _, way in ipairs(WAYS) do
+            same({ "allow", 200 }, call(estate_of(way, "NONE", { statement("Allow") }), nil,
+                                        "max-age=60"))
+        end
+    end)
+
+    it("needs an allow for that, too", function()
+        local both = { statement("Allow"), INVALIDATE:format("Allow") }
+        for _, way in ipairs(WAYS) do
+            same({ "allow", 200, "AUTHORIZED" }, call(estate_of(way, "NONE", both)))
+        end
+    end)
+
+    it("without it fails, or goes on without renewing, as the API says", function()
+        for i, way in ipairs(WAYS) do
+            local estate = estate_of(way, "NONE", { statement("Allow") })
+            local decision = call(estate)
+            same({ i == 1 and "no_allow_resource" or "allow", i == 1 and 403 or 200, way },
+                 decision)
+            assert.equal(i > 1, decision.allowed)
+            assert.equal(i == 1 and "execute-api:InvalidateCache" or "execute-api:Invoke",
+                         decision:explain().request.action)
+            assert.equal(estate.revision, decision.revision)
+            estate = estate_of(way, "NONE", { statement("Allow"), INVALIDATE:format("Deny") })
+            decision = call(estate)
+            same({ i == 1 and "explicit_deny" or "allow", i == 1 and 403 or 200, way }, decision)
+            assert.equal(i == 1 and "Deny" or "Allow", decision.deciding.effect)
+        end
+    end)
+
+    it("is not asked about it when the call itself is denied", function()
+        same({ "no_allow_resource", 403 },
+             call(estate_of("FAIL_WITH_403", "NONE", { INVALIDATE:format("Allow") })))
+    end)
+
+    it("is not let in by an API's being open", function()
+        same({ "no_allow_resource", 403, "FAIL_WITH_403" }, call(estate_of("FAIL_WITH_403",
+                                                                           "NONE")))
+        same({ "no_allow_resource", 403, "FAIL_WITH_403" },
+             call(estate_of("FAIL_WITH_403", "COGNITO"), { token = "valid" }))
+        -- What is kept of the anonymous caller is that of the usual question.
+        local estate = estate_of("FAIL_WITH_403", "NONE")
+        for _ = 1, 2 do
+            same({ "allow", 200 }, call(estate, nil, "no-cache"))
+            same({ "no_allow_resource", 403, "FAIL_WITH_403" }, call(estate))
+        end
+    end)
+
+    it("needs it of the caller's own policies, where those grant", function()
+        local estate = estate_of("FAIL_WITH_403", "IAM")
+        same({ "allow", 200, "AUTHORIZED" }, call(estate, { principal = "alice" }))
+        same({ "no_allow_identity", 403, "FAIL_WITH_403" }, call(estate, {
+            principal = "arn:aws:sts::111122223333:assumed-role/Reader/s" }))
+        same({ "allow", 200, "AUTHORIZED" }, call(estate, {
+            principal = "arn:aws:iam::111122223333:root" }))
+    end)
+
+    it("has its authorizer called once", function()
+        local estate = estate_of("FAIL_WITH_403", "LAMBDA", nil, [[authorizer = function(request)
+            return request.http.headers["x-answer"][1] end]])
+        local calls = 0
+        local original = estate.apis.c.authorizer
+        estate.apis.c.shape.authorizer = function(request)
+            calls = calls + 1
+            return original(request)
+        end
+        local function ask(actions)
+            local answer = policy(('{"Effect":"Allow","Action":%s,"Resource":"*"}'):format(actions))
+            return call(estate, { headers = { ["Cache-Control"] = "max-age=0",
+                                              ["X-Answer"] = answer } })
+        end
+        same({ "allow", 200, "AUTHORIZED" }, ask('"execute-api:*"'))
+        same({ "no_allow_identity", 403, "FAIL_WITH_403" }, ask('"execute-api:Invoke"'))
+        assert.equal(2, calls)
+    end)
+
+    it("is denied when that question fails, whatever the API says", function()
+        local keyed = '{"Effect":"Allow","Principal":"*","Action":"execute-api:InvalidateCache",'
+            .. '"Resource":"*","Condition":{"StringEquals":{"acme:Slow":"yes"}}}'
+        local estate = opened(([[rules "acme.lua"
+            api "c" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" },
+                      policy = "cached.json", cache_invalidation = "%s" }]]):format(WAYS[3]), {
+            ["cached.json"] = policy(statement("Allow"), keyed),
+            ["acme.lua"] = 'return { kind = "keys", name = "acme", api = 1, lazy = true, '
+                .. 'check = function() return true end, keys = { ["acme:Slow"] = function() '
+                .. 'return nil, "no database" end } }',
+        })
+        assert.equal("error", call(estate).reason)
+        assert.equal("allow", call(estate, nil, "no-cache").reason)
+    end)
+
+    it("keeps its questions though the services pack uses its answer again", function()
+        local estate = estate_of("FAIL_WITH_403", "NONE", { statement("Allow") })
+        local pack = estate.service.pack
+        local answer, resolve = {}, pack.resolve
+        pack.resolve = function(context, config)
+            for name in pairs(answer) do
+                answer[name] = nil
+            end
+            for name, value in pairs(resolve(context, config)) do
+                answer[name] = value
+            end
+            return answer
+        end
+        local identify = estate.identify
+        estate.identify = { identify = function() -- here somebody else is decided
+            estate.service:resolve({ api = estate.apis.open, stage = "dev", http = {
+                method = "PUT", path = "/other" } })
+            return { kind = "anonymous" }
+        end }
+        local decision = call(estate)
+        estate.identify, pack.resolve = identify, resolve
+        same({ "no_allow_resource", 403, "FAIL_WITH_403" }, decision)
+        assert.equal(API:format("c", "dev/GET/x"), decision.trace.request.resource)
+    end)
+end)
+
+
 describe("authorizers and tokens", function()
     it("call the API's function, and keep what it answers", function()
         local function reason(token)

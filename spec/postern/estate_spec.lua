@@ -193,6 +193,20 @@ describe("an estate", function()
         end
     end)
 
+    it("asks for a cache's authorization of REST APIs only, by AWS's names", function()
+        for _, way in ipairs({ "FAIL_WITH_403", "SUCCEED_WITH_RESPONSE_HEADER",
+                               "SUCCEED_WITHOUT_RESPONSE_HEADER" }) do
+            local estate = opened(HEAD .. api(('cache_invalidation = "%s"'):format(way))
+                .. api(""):gsub('"a1"', '"a2"'))
+            assert.equal(way, estate.apis.a1.cache_invalidation)
+            assert.is_nil(estate.apis.a2.cache_invalidation)
+        end
+        assert.matches("`cache_invalidation` is `FAIL`", problems(HEAD
+            .. api('cache_invalidation = "FAIL"')), 1, true)
+        assert.matches("a WebSocket API has no cache", problems(HEAD
+            .. api('cache_invalidation = "FAIL_WITH_403", websocket = true')), 1, true)
+    end)
+
     it("wants account and region for all or for each", function()
         assert.equal("gw/estate.lua:1: api `a1`: `account` is missing: add it, or the word "
             .. "`account` for all\ngw/estate.lua:1: api `a1`: `region` is missing: add it, or the "
