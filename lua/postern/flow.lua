@@ -9,6 +9,10 @@
 -- and `resources_for(gate, request, caller)` a list of resources that all have to pass it. Keys are
 -- in lower case. A pack without them shows every gate the request as it is.
 --
+-- **Resource policies.** A pack's `resource_policy(resource)` answers the ARN of the resource whose
+-- policy speaks of a resource, which may be that one itself, and the most bytes of such a policy,
+-- or nil. It is for whoever looks for the policy: an estate. Without it all speak for themselves.
+--
 -- **The authorizer.** A pack may stop half way: `decide` answers
 -- `{ need = "authorizer", gate = NAME, ttl = SECONDS }` when the gates asked so far leave the
 -- outcome to an authorizer that nobody has called yet. The flow then obtains the authorizer's

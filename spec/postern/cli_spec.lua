@@ -528,7 +528,8 @@ describe("postern eval --estate", function()
         assert.equal(1, status)
         assert.matches("IpAddress aws:sourceip: fails", out, 1, true)
         assert.matches("request   `192.0.2.1`", out, 1, true)
-        _, out = run("explain", "--estate", "estate.lua", "--request", "outside.json", "--json")
+        out = select(2, run("explain", "--estate", "estate.lua", "--request", "outside.json",
+                            "--json"))
         local answer = assert(json.decode(out))
         assert.same({ principal = "*", action = "execute-api:Invoke", resourceAccount =
             "123456789012", context = { ["aws:sourceip"] = "192.0.2.1" }, resource =
