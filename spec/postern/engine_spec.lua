@@ -484,10 +484,24 @@ describe("a call that renews the cache", function()
         })
         assert.equal("error", call(estate).reason)
         assert.equal("allow", call(estate, nil, "no-cache").reason)
+        estate = opened(([[rules "flow.lua"
+            api "c" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" },
+                      cache_invalidation = "%s" }]]):format(WAYS[3]), {
+            ["flow.lua"] = [[local pack = { kind = "flows", name = "api_gateway", api = 1,
+                based_on = "api_gateway" }
+            function pack.decide(results, caller, config)
+                if caller.wants_allow then error("boom") end
+                return pack.base.decide(results, caller, config)
+            end
+            return pack]],
+        })
+        same({ "error", 500, WAYS[3] }, call(estate))
+        assert.equal("allow", call(estate, nil, "no-cache").reason)
     end)
 
     it("keeps its questions though the services pack uses its answer again", function()
-        local estate = estate_of("FAIL_WITH_403", "NONE", { statement("Allow") })
+        local estate = estate_of("FAIL_WITH_403", "NONE", {
+            statement("Allow", ',"Resource":"execute-api:/dev/GET/x"') })
         local pack = estate.service.pack
         local answer, resolve = {}, pack.resolve
         pack.resolve = function(context, config)
