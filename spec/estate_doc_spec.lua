@@ -9,10 +9,10 @@ local TEXT = assert(plain.read("docs/estate.md"))
 
 -- The section of a word, for words that have one of their own; other words stand in rows.
 local SECTIONS = {
-    api = "api", endpoint = "endpoint", principal = "principal and group",
+    api = "api", endpoint = "endpoint", resource = "resource", principal = "principal and group",
     group = "principal and group", organization = "organization",
     vpc = "The network", subnet = "The network", security_group = "The network",
-    prefix_list = "The network",
+    prefix_list = "The network", route_table = "The network",
 }
 
 
@@ -104,7 +104,7 @@ describe("docs/estate.md", function()
                 assert.truthy(engine.MEMBERS[member], "no such member: " .. member)
             end
         end
-        for _, word in ipairs({ "api", "endpoint", "organization" }) do
+        for _, word in ipairs({ "api", "endpoint", "resource", "organization" }) do
             for name in section(word):gmatch("\n| ([^|]+) |") do
                 for member in name:gmatch("`([^`]+)`") do
                     assert.truthy(estates.WORDS[word].members[member],
@@ -145,7 +145,7 @@ describe("examples/private-api/estate.lua", function()
             read = plain.read, lines = plain.lines, now = plain.now,
             out = function(line) out[#out + 1] = line end, err = error,
         })
-        assert.equal("16 of 16 cases as expected", table.concat(out, "\n"))
+        assert.equal("18 of 18 cases as expected", table.concat(out, "\n"))
         assert.equal(0, status)
     end)
 end)

@@ -1,5 +1,5 @@
--- Three private APIs behind two VPC endpoints, offices on Direct Connect, a partner's role, and an
--- authorizer. docs/estate.md explains every word.
+-- Three private APIs behind two VPC endpoints, offices on Direct Connect, a partner's role, an
+-- authorizer, and a bucket behind a gateway endpoint. docs/estate.md explains every word.
 account "111122223333" region "eu-central-1"
 
 vpc "vpc-0c0ffee0123456789" { cidr = "10.20.0.0/16", networks = { "offices" } }
@@ -19,6 +19,10 @@ endpoint "vpce-0b22c33d44e55f660" { -- without a policy: full access
     service = "execute-api", vpc = "vpc-0c0ffee0123456789",
     subnets = "subnet-0a", security_groups = "sg-endpoints", addresses = "10.20.7.6",
 }
+
+endpoint "vpce-0c33d44e55f660771" { service = "s3", type = "Gateway",
+                                   vpc = "vpc-0c0ffee0123456789" }
+resource "arn:aws:s3:::stock-reports-4e5f" { policy = "bucket-reports.json" }
 
 api "orders7a1b" {
     endpoint_type = "PRIVATE", authorization = "NONE", stages = { "live", "test" },

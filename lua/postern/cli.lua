@@ -35,7 +35,7 @@ local KEY_ORDER = {
     "policy_type", "policy_index", "statement_index", "index", "sid", "effect", "matched",
     "failed_at", "file", "line", "column", "gates", "scp", "rcp", "endpoint", "resource",
     "identity", "boundary", "session", "match_kind", "same_account",
-    "reachability", "revision", "request", "principal", "action",
+    "cache_invalidation", "reachability", "revision", "request", "principal", "action",
     "resourceAccount", "context", "statements", "condition", "operator", "key", "key_present",
     "request_values", "policy_values", "resolved_values", "result",
 }
@@ -451,6 +451,8 @@ local function record_of(decision)
         error = decision.error,
         status = decision.revision and decision.status,
         because = decision.because,
+        code = decision.code,
+        cache_invalidation = decision.cache_invalidation,
         reachability = decision.reachability,
         revision = decision.revision,
         decision = decision.decision,
@@ -475,10 +477,21 @@ local function statement_record(statement)
 end
 
 
+-- Of a call on an estate there is more than can be written down.
+local function request_record(request)
+    local record = {}
+    for _, name in ipairs({ "api", "stage", "method", "path", "principal", "action", "resource",
+                            "resourceAccount", "context" }) do
+        record[name] = request[name]
+    end
+    return record
+end
+
+
 local function explanation_record(decision)
     local explanation = decision:explain()
     local record = record_of(decision)
-    record.request = explanation.request
+    record.request = request_record(explanation.request)
     record.statements = setmetatable({}, { __jsontype = "array" })
     for i, statement in ipairs(explanation.statements) do
         record.statements[i] = statement_record(statement)

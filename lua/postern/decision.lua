@@ -90,16 +90,17 @@ end
 
 
 --- Makes a decision of a flow's verdict.
--- @tparam table verdict `{decision, reason, gates, match_kind, status, error, because}`, which
--- becomes the decision: a table nobody else holds; `because` says why where no statement does
+-- @tparam table verdict `{decision, reason, gates, match_kind, status, error, because, code}`; it
+-- becomes the decision: a table nobody else holds; `because` says why where no statement does, and
+-- `code` is the name of the answer to a caller that is not authenticated
 -- @tparam table trace `request`, the table that was decided; `caller` with its `same_account`; and
 -- two methods: `entries` answers a list of the sets that were asked, `{type, set, source, bounded,
 -- first_policy}` each, `source` being the request as that gate saw it; `deciding` answers gate,
 -- set, index and first policy of the statement that decided, or nil
 -- @treturn Decision `allowed` (a boolean), `decision` (an outcome), `reason`, `gates`,
--- `match_kind`, `same_account`, `status` (of HTTP), `because`, `error`, and `deciding`: nil, or the
--- statement's `policy_type`, `policy_index`, `statement_index`, `sid`, `effect`, `file`, `line`,
--- `column`
+-- `match_kind`, `same_account`, `status` (of HTTP), `because`, `code`, `error`, and `deciding`: nil
+-- or the statement's `policy_type`, `policy_index`, `statement_index`, `sid`, `effect`, `file`,
+-- `line`, `column`
 function _M.new(verdict, trace)
     if getmetatable(verdict) then
         error("a verdict was given twice", 0)
@@ -118,14 +119,15 @@ NOBODY.__index = NOBODY
 --- Makes the decision of a request that could not be decided: an implicit deny.
 -- @tparam table request
 -- @tparam table failure `error`, what went wrong; optionally `reason` (`error` if left out), in
--- which case the error is the explanation, `status` (of HTTP), and `needs`, the key without which
--- it cannot be decided
+-- which case the error is the explanation, `status` (of HTTP), `code`, and `needs`, the key without
+-- which it cannot be decided
 -- @treturn Decision
 function _M.failed(request, failure)
     local reason = failure.reason or "error"
     local decision = _M.new({
         decision = OUTCOMES.IMPLICITLY_DENIED, reason = reason, status = failure.status,
         error = failure.error, because = reason ~= "error" and failure.error or nil,
+        code = failure.code,
     }, setmetatable({ request = request }, NOBODY))
     decision.needs = failure.needs
     return decision

@@ -47,6 +47,10 @@ _M.MEMBERS = {
 -- The service whose calls are decided by an API's own policies.
 local API_SERVICE = "execute-api"
 
+-- What becomes of the wish to renew the cache: granted, or else as the API says; of the ways there
+-- are one denies the call.
+local AUTHORIZED, FAIL_WITH_403 = "AUTHORIZED", "FAIL_WITH_403"
+
 local NONE = {} -- shared by all requests without headers or keys; nobody writes to it
 
 local ANY_ADDRESS = assert(cidrs.new({ "0.0.0.0/0", "::/0" }))
@@ -275,22 +279,22 @@ local function identified_caller(estate, context)
         return caller
     elseif context.api and SIGNATURES[refusal.code] then
         -- What that is worth depends on how the API authorizes: the flow decides.
-        return ANONYMOUS, SIGNATURES[refusal.code]
+        return ANONYMOUS, SIGNATURES[refusal.code], refusal.code
     end
     error({ reason = refusal.status < 500 and "authentication" or "error",
-            error = refusal.message, status = refusal.status }, 0)
+            error = refusal.message, status = refusal.status, code = refusal.code }, 0)
 end
 
 
 local function principal_of(estate, request, context)
-    local caller, signature
+    local caller, signature, code
     if request.principal then
         caller = named_caller(estate, request.principal)
     else
-        caller, signature = identified_caller(estate, context)
+        caller, signature, code = identified_caller(estate, context)
     end
     if caller.kind == "anonymous" then
-        return caller, nil, signature
+        return caller, nil, signature, code
     end
     local known = known_principal(estate, caller)
     return completed(estate, caller, known), known
@@ -325,11 +329,11 @@ end
 -- ---- The flow ----------------------------------------------------------------
 
 
--- Which policies take part: those of the API or none, of the endpoint, of the principal, and of the
--- organisation of caller and owner.
+-- Which policies take part: those of the API or of the resource, of the endpoint, of the principal,
+-- and of the organisation of caller and owner.
 local function gates_of(estate, subject)
     local gates = {}
-    gates.resource = subject.api and subject.api.policy or nil
+    gates.resource = (subject.api or subject.resource or NONE).policy
     gates.endpoint = subject.endpoint and subject.endpoint.policy or nil
     gates.domain = subject.domain and subject.domain.policy or nil
     for _, gate in ipairs({ "identity", "boundary", "session" }) do
@@ -409,11 +413,11 @@ end
 
 
 -- The key lists of all sets but the API's own.
-local function key_lists(gates)
+local function key_lists(gates, api)
     local lists = {}
     for gate, value in pairs(gates) do
         local all = value.handle and { value } or value
-        for _, set in ipairs(gate ~= "resource" and all or NONE) do
+        for _, set in ipairs(api and gate == "resource" and NONE or all) do
             lists[#lists + 1] = set.names
         end
     end
@@ -430,7 +434,7 @@ local function make_flow(estate, subject)
         refuse(FAULT, "%s", tostring(err))
     end
     return {
-        flow = flow, key_lists = key_lists(gates),
+        flow = flow, key_lists = key_lists(gates, subject.api),
         plans = {},    -- what the providers are asked, by the keys of the API's own policy
         gateways = {}, -- what the flow is told of the API, by the state of the signature
     }
@@ -465,9 +469,10 @@ end
 
 -- The flow for one shape of API, or service, with an endpoint, a principal and a pair of accounts.
 -- APIs of one shape differ in their own policy only, which the flow is handed with each request.
-local function flow_of(estate, api, service, endpoint, domain, known, account, owner)
+-- `behind` is the domain name that leads to the API, or the resource that the service is asked for.
+local function flow_of(estate, api, service, endpoint, behind, known, account, owner)
     local tree = below(estate.flows, endpoint or "")
-    tree = below(tree, domain or "")
+    tree = below(tree, behind or "")
     tree = below(tree, known or "")
     tree = below(tree, account)
     tree = below(tree, owner)
@@ -476,10 +481,11 @@ local function flow_of(estate, api, service, endpoint, domain, known, account, o
     if not made then
         if estate.flow_count >= MAX_FLOWS then
             estate.flows, estate.flow_count = {}, 0
-            return flow_of(estate, api, service, endpoint, domain, known, account, owner)
+            return flow_of(estate, api, service, endpoint, behind, known, account, owner)
         end
         made = make_flow(estate, {
-            api = api, service = service, endpoint = endpoint, domain = domain, known = known,
+            api = api, service = service, endpoint = endpoint, known = known,
+            domain = api and behind, resource = not api and behind or nil,
             account = account, owner = owner,
         })
         tree[what] = made
@@ -670,6 +676,42 @@ local function ask_before(estate, context)
 end
 
 
+-- The further questions of a call, copied: while one is decided the pack may answer others.
+local function further(api, call)
+    if not api.cache_invalidation or not call.also then
+        return NONE
+    end
+    local questions = {}
+    for i, question in ipairs(call.also) do
+        questions[i] = { action = question.action, resource = question.resource }
+    end
+    return questions
+end
+
+
+-- Decides the further questions of a call that is allowed, with the keys and the authorizer's
+-- answer of the first. One that is denied tells what becomes of them, and of the call where the API
+-- says so; a failure denies the call in any case.
+local function decide_further(estate, made, api, decision, context, questions)
+    local source, earlier = decision.trace.request, decision.trace
+    decision.cache_invalidation = AUTHORIZED
+    for _, question in ipairs(questions) do
+        for name, value in pairs(source) do
+            question[name] = question[name] or value
+        end
+        question.earlier = earlier
+        local answer = decide_flow(estate, made, question, context)
+        if not answer.allowed then
+            local fails = api.cache_invalidation == FAIL_WITH_403 or answer.reason == "error"
+            decision = fails and answer or decision
+            decision.cache_invalidation = api.cache_invalidation
+            break
+        end
+    end
+    return decision
+end
+
+
 local function decide_api(estate, request, seen)
     local api = api_of(estate, request)
     local context = context_of(estate, request, api)
@@ -682,25 +724,52 @@ local function decide_api(estate, request, seen)
         refuse(status, "%s", why)
     end
     context.stage, context.domain = call.stage, call.domain
-    local caller, known, signature = principal_of(estate, request, context)
+    local action, resource, questions = call.action, call.resource, further(api, call)
+    local caller, known, signature, code = principal_of(estate, request, context)
     context.principal = caller
     if estate.hooks then
         ask_before(estate, context)
     end
-    local domain = call.domain and call.domain.arn and domain_of(api, call.domain.name)
+    local domain = context.domain and context.domain.arn and domain_of(api, context.domain.name)
     local made = flow_of(estate, api, API_SERVICE, context.endpoint, domain, known,
                          caller.account or "", api.account)
     local gateway, kept = gateway_of(made, api, request, context, domain, signature)
     local source = {
-        principal = caller.arn or "*", action = call.action, resource = call.resource,
+        principal = caller.arn or "*", action = action, resource = resource,
         resourceAccount = api.account,
         context = fill_keys(estate, plan_of(estate, made, api), context, given_keys(request)),
         gateway = gateway, call = context,
     }
     if api.authorizer then
-        source.http, source.stage = context.http, call.stage
+        source.http, source.stage = context.http, context.stage
     end
-    return decide_flow(estate, made, source, context, kept)
+    local decision = decide_flow(estate, made, source, context, kept)
+    -- The pack's own name for what the flow refuses is the more exact one.
+    if signature and SIGNATURES[decision.code] == signature then
+        decision.code = code
+    end
+    if decision.allowed and #questions > 0 then
+        return decide_further(estate, made, api, decision, context, questions)
+    end
+    return decision
+end
+
+
+-- The resource whose policy speaks of what is asked for, as the service in its ARN has it.
+local function resource_of(estate, arn)
+    local pack = pack_of(estate, { service = arn:match("^arn:[^:]*:([^:]*):") or "" }).pack
+    return estate.resources[pack.resource_policy and pack.resource_policy(arn) or arn]
+end
+
+
+-- The account that owns what is asked for, as far as estate or request say so.
+local function owner_of(resource, request)
+    local said = request.resourceAccount
+    if resource and said and said ~= resource.account then
+        refuse(BAD, "`resourceAccount` is `%s`, the owner of `%s` is `%s`", said, resource.id,
+               resource.account)
+    end
+    return said or resource and resource.account
 end
 
 
@@ -726,13 +795,15 @@ local function decide_action(estate, request, seen)
     if estate.hooks then
         ask_before(estate, context)
     end
-    local owner = request.resourceAccount
-        or request.resource:match("^arn:[^:]*:[^:]*:[^:]*:(%d+):") or caller.account or ""
-    local made = flow_of(estate, nil, service_of(request.action), context.endpoint, nil, known,
-                         caller.account or "", owner)
+    local resource = resource_of(estate, request.resource)
+    local owner = owner_of(resource, request)
+    local made = flow_of(estate, nil, service_of(request.action), context.endpoint, resource, known,
+                         caller.account or "", owner
+                         or request.resource:match("^arn:[^:]*:[^:]*:[^:]*:(%d+):")
+                         or caller.account or "")
     return decide_flow(estate, made, {
         principal = caller.arn or "*", action = request.action, resource = request.resource,
-        resourceAccount = request.resourceAccount,
+        resourceAccount = owner,
         context = fill_keys(estate, plan_of(estate, made), context, given_keys(request)),
     }, context)
 end
@@ -920,8 +991,10 @@ end
 -- @tparam table estate
 -- @tparam table request see docs/estate.md
 -- @treturn Decision with `revision`, that of the estate; where the network is known `reachability`
--- (`reachable`, or why not) and `unreachable` (the same in a sentence); where hooks said so `hook`,
--- the one that denied, `headers` for the answer and `obligations`, tables from name to text
+-- (`reachable`, or why not) and `unreachable` (the same in a sentence); where the client wants a
+-- cache renewed that demands authorization `cache_invalidation`, see docs/gateway.md; and where hooks
+-- said so `hook`, the one that denied, `headers` for the answer and `obligations`, tables from name
+-- to text
 function _M.decide(estate, request)
     if estate.hooks then
         return decide_with_hooks(estate, request)

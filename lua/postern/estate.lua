@@ -65,6 +65,9 @@ local RULES = { records = { members = {
     cidr = TEXT, prefix_list = TEXT, security_group = TEXT,
 } } }
 
+-- Where a route leads is for the reader: it wins or loses by its destination alone.
+local ROUTES = { records = { members = { destination = required(TEXT), target = TEXT } } }
+
 local ACCOUNTS = { records = { short = "id", members = {
     id = required(ACCOUNT), scp = LIST, rcp = LIST,
 } } }
@@ -87,6 +90,7 @@ _M.WORDS = {
     security_group = { members = { vpc = required(TEXT), name = TEXT, inbound = RULES,
                                    outbound = RULES } },
     prefix_list = { members = { cidr = required(LIST) } },
+    route_table = { members = { vpc = required(TEXT), routes = ROUTES } },
     api = { members = {
         endpoint_type = required(one_of("REGIONAL", "EDGE", "PRIVATE")),
         authorization = required(one_of("NONE", "IAM", "LAMBDA", "COGNITO")),
@@ -94,7 +98,10 @@ _M.WORDS = {
         region = TEXT, websocket = FLAG, routes = LIST, domains = DOMAINS, vpc_endpoints = LIST,
         authorizer = { type = "code" }, identity_sources = LIST, authorizer_ttl = COUNT,
         cognito_requires_allow = FLAG, ambiguous_paths = LIST,
+        cache_invalidation = one_of("FAIL_WITH_403", "SUCCEED_WITH_RESPONSE_HEADER",
+                                    "SUCCEED_WITHOUT_RESPONSE_HEADER"),
     } },
+    resource = { members = { policy = TEXT, policy_limit = COUNT, account = ACCOUNT } },
     endpoint = { members = {
         service = required(TEXT), type = one_of("Interface", "Gateway"), vpc = required(TEXT),
         policy = LIST, security_groups = LIST, subnets = LIST, route_tables = LIST,
@@ -171,6 +178,19 @@ end
 local function refer_all(self, entry, member, word)
     for _, id in ipairs(entry.members[member] or {}) do
         referred(self, entry, member, word, id)
+    end
+end
+
+
+-- Route tables need no description: one without it has no own routes. Where some are described, a
+-- name that is not is a slip, and they have to be of the VPC that uses them.
+local function refer_route_tables(self, entry, member, ids, vpc)
+    for _, id in ipairs(self.ids.route_table and ids or {}) do
+        local found = referred(self, entry, member, "route_table", id)
+        if found and vpc and found.members.vpc and found.members.vpc ~= vpc then
+            problem(self, entry, "`%s`: the route_table `%s` is one of `%s`, not of `%s`", member,
+                    id, found.members.vpc, vpc)
+        end
     end
 end
 
@@ -282,6 +302,20 @@ local function set_of_names(names)
 end
 
 
+local function check_kind(self, entry)
+    local members = entry.members
+    for _, name in ipairs({ "authorizer", "identity_sources", "authorizer_ttl" }) do
+        if members[name] and members.authorization ~= "LAMBDA" then
+            problem(self, entry, "`%s` belongs to an API whose authorization is LAMBDA", name)
+        end
+    end
+    if members.cache_invalidation and members.websocket then
+        problem(self, entry, "`cache_invalidation` belongs to a REST API: a WebSocket API has no "
+            .. "cache")
+    end
+end
+
+
 local function check_stages(self, entry)
     for _, stage in ipairs(entry.members.stages or {}) do
         if not stage:match("^[%w_$-]+$") then
@@ -363,6 +397,7 @@ local function traits_key(entry, traits)
         tostring(members.policy ~= nil), traits.account, traits.region,
         tostring(traits.endpoint_type), tostring(traits.authorization), tostring(traits.websocket),
         tostring(traits.authorizer_ttl), tostring(traits.cognito_requires_allow),
+        tostring(traits.cache_invalidation),
         tostring(traits.path_rules), table.concat(members.stages or NONE, "\1"),
     }, "\0")
 end
@@ -400,17 +435,13 @@ local BUILD = {}
 
 function BUILD.api(self, entry)
     local members = entry.members
+    check_kind(self, entry)
     check_stages(self, entry)
     check_vpc_endpoints(self, entry)
     check_size(self, entry)
     local account, region = setting(self, entry, "account"), setting(self, entry, "region")
     local arn = ("arn:%s:execute-api:%s:%s:%s"):format(self.settings.partition, region, account,
                                                        entry.id)
-    for _, name in ipairs({ "authorizer", "identity_sources", "authorizer_ttl" }) do
-        if members[name] and members.authorization ~= "LAMBDA" then
-            problem(self, entry, "`%s` belongs to an API whose authorization is LAMBDA", name)
-        end
-    end
     local member = self.accounts[account]
     local traits = {
         org_id = member and member.org_id, org_paths = member and { member.path },
@@ -421,6 +452,7 @@ function BUILD.api(self, entry)
         authorizer = members.authorizer, identity_sources = members.identity_sources,
         authorizer_ttl = members.authorizer_ttl,
         cognito_requires_allow = members.cognito_requires_allow,
+        cache_invalidation = members.cache_invalidation,
     }
     local key = traits_key(entry, traits)
     self.traits[key] = self.traits[key] or share_traits(traits)
@@ -443,6 +475,7 @@ function BUILD.vpc(self, entry)
     local members = entry.members
     refer_all(self, entry, "peers", "vpc")
     refer_all(self, entry, "transit", "vpc")
+    refer_route_tables(self, entry, "route_table", { members.route_table }, entry.id)
     return {
         id = entry.id, cidr = members.cidr, ranges = check_ranges(self, entry),
         peers = members.peers or {}, transit = members.transit or {},
@@ -456,6 +489,7 @@ function BUILD.subnet(self, entry)
     if members.vpc then
         referred(self, entry, "vpc", "vpc", members.vpc)
     end
+    refer_route_tables(self, entry, "route_table", { members.route_table }, members.vpc)
     return { id = entry.id, vpc = members.vpc, cidr = members.cidr,
              ranges = check_ranges(self, entry), route_table = members.route_table }
 end
@@ -474,6 +508,24 @@ end
 function BUILD.prefix_list(self, entry)
     local list = { id = entry.id, cidr = entry.members.cidr or {} }
     return check_network(self, entry, { prefix_lists = { [entry.id] = list } }) and list or nil
+end
+
+
+function BUILD.route_table(self, entry)
+    local members = entry.members
+    if members.vpc then
+        referred(self, entry, "vpc", "vpc", members.vpc)
+    end
+    local built = { id = entry.id, vpc = members.vpc, routes = {} }
+    for _, route in ipairs(members.routes or {}) do
+        if route.destination then -- one without it is told already
+            table.insert(built.routes, route)
+        end
+    end
+    check_network(self, entry, {
+        prefix_lists = self.prefix_lists, route_tables = { [entry.id] = built },
+    })
+    return built
 end
 
 
@@ -575,6 +627,7 @@ function BUILD.endpoint(self, entry)
     elseif kind == "Interface" and members.route_tables then
         problem(self, entry, "`route_tables` belongs to a gateway endpoint")
     end
+    refer_route_tables(self, entry, "route_tables", members.route_tables, members.vpc)
     local service = check_service(self, entry, kind)
     return {
         id = entry.id, service = service.suffix, prefix = service.prefix or service.suffix,
@@ -583,6 +636,65 @@ function BUILD.endpoint(self, entry)
         route_tables = members.route_tables, addresses = members.addresses,
         address_type = members.address_type, prefix_lists = members.prefix_lists,
         state = "available", policy = endpoint_policy(self, entry, kind),
+    }
+end
+
+
+-- ---- Resources of other services -----------------------------------------------
+
+
+-- Where the service says how long a policy may be, `policy_limit` says what AWS raised it to.
+local function check_bytes(self, entry, limit)
+    local name = entry.members.policy
+    local source = name and read_policy(self, entry, "policy", name)
+    limit = entry.members.policy_limit or limit
+    if source and limit and #source.text > limit then
+        problem(self, entry, "policy `%s` has %d bytes, the limit is %d: shorten it, or raise "
+            .. "`policy_limit` if AWS raised it for you", source.name, #source.text, limit)
+    end
+end
+
+
+-- Where the policy that speaks of a resource is attached, and its most bytes, if its flow knows.
+local function holder_of(self, entry, service)
+    local flow = self.packs["flows/" .. service] or self.packs["flows/" .. FLOWS.other]
+    if not flow or not flow.pack.resource_policy then
+        return entry.id
+    end
+    local called, holder, limit = pcall(flow.pack.resource_policy, entry.id)
+    if not called then
+        problem(self, entry, "the flow `%s` failed: %s", flow.pack.name, tostring(holder))
+        return entry.id
+    end
+    return holder, limit
+end
+
+
+-- What has no policy of its own is a problem.
+local function check_resource(self, entry, service, account)
+    local holder, limit = holder_of(self, entry, service or "")
+    check_bytes(self, entry, limit)
+    if not service or entry.id:find("[*?]") then
+        problem(self, entry, "give the ARN of one resource")
+    elseif service == "execute-api" then
+        problem(self, entry, "the policy of an API belongs to the word `api`")
+    elseif holder ~= entry.id then
+        problem(self, entry, "it has no policy of its own: give that of `%s`", holder)
+    elseif account and entry.members.account and account ~= entry.members.account then
+        problem(self, entry, "`account` is `%s`, the ARN says `%s`", entry.members.account, account)
+    end
+end
+
+
+-- A role's policy is its trust policy, which names no resource.
+function BUILD.resource(self, entry)
+    local service, account, rest = entry.id:match("^arn:[%l%d-]+:([%l%d-]+):[%l%d-]*:(%d*):(.+)$")
+    account = account ~= "" and account or nil
+    check_resource(self, entry, service, account)
+    local is_role = service == "iam" and rest:find("^role/") ~= nil
+    return {
+        id = entry.id, account = account or setting(self, entry, "account"),
+        policy = compile_one(self, entry, "policy", is_role and "trust" or "resource") or nil,
     }
 end
 
@@ -821,6 +933,7 @@ local function build_network(self, estate)
     self.prefix_lists = build_all(self, "prefix_list")
     estate.network = network.new({
         vpcs = estate.vpcs, subnets = estate.subnets, prefix_lists = self.prefix_lists,
+        route_tables = build_all(self, "route_table"),
         security_groups = build_all(self, "security_group"),
     })
 end
@@ -833,6 +946,7 @@ local function build(self)
     local estate = { path = self.path, flow_names = FLOWS, identities = load_identities(self) }
     build_network(self, estate)
     estate.endpoints = build_all(self, "endpoint")
+    estate.resources = build_all(self, "resource")
     build_all(self, "group")
     estate.principals = build_all(self, "principal")
     local _, organization = next(build_all(self, "organization"))

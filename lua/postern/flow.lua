@@ -9,6 +9,10 @@
 -- and `resources_for(gate, request, caller)` a list of resources that all have to pass it. Keys are
 -- in lower case. A pack without them shows every gate the request as it is.
 --
+-- **Resource policies.** A pack's `resource_policy(resource)` answers the ARN of the resource whose
+-- policy speaks of a resource, which may be that one itself, and the most bytes of such a policy,
+-- or nil. It is for whoever looks for the policy: an estate. Without it all speak for themselves.
+--
 -- **The authorizer.** A pack may stop half way: `decide` answers
 -- `{ need = "authorizer", gate = NAME, ttl = SECONDS }` when the gates asked so far leave the
 -- outcome to an authorizer that nobody has called yet. The flow then obtains the authorizer's
@@ -18,8 +22,9 @@
 --
 --   1. `request.gateway.authorizer`, for whoever knows the answer beforehand: the text of a policy,
 --      or `{ error =, status = }`; it is taken before the first `decide`;
---   2. the cache: sets, never decisions, so that a cached policy is asked anew for every request;
---   3. the function `authorizer` of `new`.
+--   2. `request.earlier`, the trace of a decision about the same call;
+--   3. the cache: sets, never decisions, so that a cached policy is asked anew for every request;
+--   4. the function `authorizer` of `new`.
 --
 -- That policy may mention condition keys that no attached policy mentions; the function `fill_keys`
 -- of `new` is asked for them.
@@ -344,10 +349,12 @@ local function answer_of(text, err, status)
 end
 
 
--- Asks the cache, then the authorizer: entries of a gate, or nil and the failure. Failures are not
--- cached.
+-- Asks the question before, the cache, then the authorizer: entries of a gate, or nil and the
+-- failure. Failures are not cached.
 local function call_authorizer(self, source, need)
-    if not self.authorizer then
+    if source.earlier and source.earlier.answer then
+        return source.earlier.answer
+    elseif not self.authorizer then
         return nil, failure(FAILED, "the API has no authorizer")
     end
     local key

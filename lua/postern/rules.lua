@@ -54,7 +54,8 @@ local KINDS = {
     flows = {
         must = { gates = "table", caller = "function", decide = "function" },
         may = { based_on = "string", principal_for = "function", sees = "function",
-                adds = "function", resources_for = "function", services = "table" },
+                adds = "function", resources_for = "function", services = "table",
+                resource_policy = "function" },
     },
     tables = {
         must = { data = "table" },

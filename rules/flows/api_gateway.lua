@@ -60,6 +60,10 @@ local PRINCIPAL_KEYS = {
     ["ssm:sourceinstancearn"] = true, ["identitystore:userid"] = true,
 }
 
+-- Renewing a cache that demands authorization needs an allow; that an API is open to everybody, or
+-- to every valid token, is none (ours).
+local INVALIDATE = "execute-api:invalidatecache"
+
 -- Seen by the API and the endpoint when the call came through a private custom domain name.
 local VIA_DOMAIN = "execute-api:viadomainarn"
 
@@ -73,6 +77,13 @@ local BECAUSE = {
                   expired = "the signature or its session has expired" },
     no_token = "the token is missing or not valid",
     unauthorized = "the authorizer refuses the caller",
+}
+
+-- The names of the answers for callers that are not authenticated (API Gateway Developer Guide,
+-- "Gateway response types for API Gateway").
+local CODES = {
+    missing = "MISSING_AUTHENTICATION_TOKEN", invalid = "INVALID_SIGNATURE",
+    expired = "EXPIRED_TOKEN", unauthorized = "UNAUTHORIZED",
 }
 
 local pack
@@ -130,12 +141,12 @@ local function forget_signer(caller)
 end
 
 
--- Why this caller is not authenticated, and the status that tells it; nil when all is well.
+-- Why this caller is not authenticated, and status and code that tell it; nil when all is well.
 local function find_impostor(caller, gateway)
     if gateway.auth == "IAM" and caller.signature ~= "valid" then
-        return BECAUSE.signature[caller.signature], FORBIDDEN
+        return BECAUSE.signature[caller.signature], FORBIDDEN, CODES[caller.signature]
     elseif gateway.auth == "COGNITO" and gateway.token ~= "valid" then
-        return BECAUSE.no_token, UNAUTHORIZED
+        return BECAUSE.no_token, UNAUTHORIZED, CODES.unauthorized
     end
     return nil
 end
@@ -150,6 +161,7 @@ local function caller_of(request, attached, config)
     caller.through = gateway.through_endpoint == true or attached.endpoint == true
     caller.signature = gateway.signature
         or ((request.principal or ANYONE) ~= ANYONE and "valid" or "missing")
+    caller.wants_allow = request.action:lower() == INVALIDATE or nil
     if gateway.domain then
         caller.demands = { "domain" }
         caller.domain_keys = { [VIA_DOMAIN] = gateway.domain }
@@ -162,7 +174,7 @@ local function caller_of(request, attached, config)
         caller.kind, caller.account, caller.same_account = "authorizer", caller.owner or "-", true
         caller.authorizer_gate = "identity"
     end
-    caller.because, caller.status = find_impostor(caller, gateway)
+    caller.because, caller.status, caller.code = find_impostor(caller, gateway)
     if caller.because then
         -- The resource policy is not consulted for a caller that is not authenticated.
         skip(caller, { "rcp", "domain", "resource" })
@@ -172,6 +184,7 @@ local function caller_of(request, attached, config)
     local forged = caller.signature == "invalid" or caller.signature == "expired"
     if forged and caller.through then
         caller.because, caller.status = BECAUSE.signature[caller.signature], FORBIDDEN
+        caller.code = CODES[caller.signature]
         caller.refused, caller.authorizer_gate = true, nil
         skip(caller, ORDER)
     end
@@ -235,9 +248,9 @@ end
 -- ---- The verdict -----------------------------------------------------------
 
 
-local function close(verdict, reason, status, because)
+local function close(verdict, reason, status, because, code)
     verdict.decision, verdict.reason, verdict.status = IMPLICIT, reason, status
-    verdict.because = because
+    verdict.because, verdict.code = because, code
     verdict.gate, verdict.level = nil, nil
     return verdict
 end
@@ -255,7 +268,7 @@ local function close_at_the_door(verdict, caller)
     local gateway = caller.gateway
     local private = gateway.endpoint_type == "PRIVATE"
     if caller.refused then
-        return close(verdict, "authentication", caller.status, caller.because)
+        return close(verdict, "authentication", caller.status, caller.because, caller.code)
     elseif private and not caller.has_policy then
         return close(verdict, "private_api_without_policy", FORBIDDEN, BECAUSE.no_policy)
     elseif private and not caller.through then
@@ -276,7 +289,9 @@ end
 -- Whether the resource policy's silence is no obstacle, and why.
 local function is_open(caller)
     local auth = caller.gateway.auth
-    if auth == "NONE" and not caller.has_policy then
+    if caller.wants_allow then
+        return nil
+    elseif auth == "NONE" and not caller.has_policy then
         return BECAUSE.public
     elseif auth == "COGNITO"
         and (not caller.has_policy or caller.gateway.cognito_requires_allow == false) then
@@ -294,7 +309,8 @@ local function wait_for_authorizer(verdict, identity, caller)
     elseif not identity.failure then
         return nil
     elseif identity.failure.status == UNAUTHORIZED then
-        return close(verdict, "authentication", UNAUTHORIZED, BECAUSE.unauthorized)
+        return close(verdict, "authentication", UNAUTHORIZED, BECAUSE.unauthorized,
+                     CODES.unauthorized)
     end
     verdict.error = identity.failure.error
     return close(verdict, "error", FAILED)
@@ -311,7 +327,7 @@ local function decide(results, caller, config)
     if closed then
         return closed
     elseif caller.because then
-        return close(verdict, "authentication", caller.status, caller.because)
+        return close(verdict, "authentication", caller.status, caller.because, caller.code)
     elseif caller.gateway.auth == "LAMBDA" then
         return wait_for_authorizer(verdict, results.identity, caller) or verdict
     end

@@ -10,7 +10,17 @@
 
 local EXPLICIT, IMPLICIT = "ExplicitlyDenied", "ImplicitlyDenied"
 
+-- Bytes, white space included ("DynamoDB resource-based policy considerations": 20 KB).
+local LIMIT = 20 * 1024
+
 local pack
+
+
+-- The policy of a table speaks of its indexes as well; a stream has a policy of its own (Amazon
+-- DynamoDB API Reference, "PutResourcePolicy").
+local function resource_policy(resource)
+    return resource:match("^(arn:[^:]*:dynamodb:[^:]*:[^:]*:table/[^/]+)/index/") or resource, LIMIT
+end
 
 
 local function decide(results, caller, config)
@@ -18,6 +28,7 @@ local function decide(results, caller, config)
     if caller.kind == "anonymous" and verdict.decision ~= EXPLICIT then
         verdict.decision, verdict.reason = IMPLICIT, "authentication"
         verdict.because = "the request is not signed"
+        verdict.code = "MISSING_AUTHENTICATION_TOKEN"
         verdict.gate, verdict.level = nil, nil
     end
     return verdict
@@ -30,6 +41,7 @@ pack = {
     api = 1,
     based_on = "iam",
     services = { "dynamodb" },
+    resource_policy = resource_policy,
     decide = decide,
 }
 

@@ -12,6 +12,11 @@ local RESOURCE_MUST_ALLOW = {
     "sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity",
 }
 
+-- The most bytes of a resource policy, by the service in its resource's ARN, where the service says
+-- (KMS Developer Guide, "Key policy format"; Amazon SQS Developer Guide, "Amazon SQS policy
+-- quotas").
+local LIMITS = { kms = 32768, sqs = 8192 }
+
 local pack
 
 
@@ -55,6 +60,12 @@ local function caller_of(request, attached, config)
 end
 
 
+-- Every resource stands for itself.
+local function resource_policy(resource)
+    return resource, LIMITS[resource:match("^arn:[^:]*:([^:]*):")]
+end
+
+
 pack = {
     kind = "flows",
     name = "generic",
@@ -62,6 +73,7 @@ pack = {
     based_on = "iam",
     check = check,
     caller = caller_of,
+    resource_policy = resource_policy,
 }
 
 return pack

@@ -6,6 +6,19 @@
 -- bucket policy lets an anonymous caller in (ACLs are taken to be disabled, as they are in new
 -- buckets). The policy of a gateway endpoint is compiled as one of the type `gateway_endpoint`.
 
+-- Bytes ("Bucket policies and user policies": bucket policies are limited to 20 KB).
+local LIMIT = 20 * 1024
+
+
+-- Policies are attached to buckets and access points, never to objects. One bucket of the name is
+-- there in a partition, so its ARN names neither Region nor account.
+local function resource_policy(resource)
+    local holder = resource:match("^(arn:[^:]*:s3:::[^/]+)")
+        or resource:match("^(arn:[^:]*:s3:[^:]*:%d+:accesspoint/[^/]+)")
+    return holder or resource, LIMIT
+end
+
+
 return {
     kind = "flows",
     name = "s3",
@@ -13,4 +26,5 @@ return {
     based_on = "iam",
     -- Service Authorization Reference: Amazon S3, S3 Object Lambda, S3 Express.
     services = { "s3", "s3-object-lambda", "s3express" },
+    resource_policy = resource_policy,
 }

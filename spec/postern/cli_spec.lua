@@ -515,6 +515,12 @@ describe("postern eval --estate", function()
         answer = assert(json.decode(out))
         assert.same({ "error", 403, "there is no API `a2`" },
                     { answer.reason, answer.status, answer.error })
+        assert.is_nil(answer.code)
+        FILES["estate.lua"] = FILES["estate.lua"]:gsub("NONE", "IAM")
+        _, out = ask("--request", "inside.json", "--json")
+        answer = assert(json.decode(out))
+        assert.same({ "the request is not signed", "MISSING_AUTHENTICATION_TOKEN" },
+                    { answer.because, answer.code })
     end)
 
     it("explains", function()
@@ -522,6 +528,13 @@ describe("postern eval --estate", function()
         assert.equal(1, status)
         assert.matches("IpAddress aws:sourceip: fails", out, 1, true)
         assert.matches("request   `192.0.2.1`", out, 1, true)
+        out = select(2, run("explain", "--estate", "estate.lua", "--request", "outside.json",
+                            "--json"))
+        local answer = assert(json.decode(out))
+        assert.same({ principal = "*", action = "execute-api:Invoke", resourceAccount =
+            "123456789012", context = { ["aws:sourceip"] = "192.0.2.1" }, resource =
+            "arn:aws:execute-api:us-east-1:123456789012:a1/dev/GET/pets" }, answer.request)
+        assert.equal("Office", answer.statements[1].sid)
     end)
 
     it("decides a file of cases", function()

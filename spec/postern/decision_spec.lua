@@ -52,6 +52,13 @@ describe("a decision", function()
             assert(postern.flow({})):decide({ action = "a:b", resource = METHOD }):summary())
     end)
 
+    it("keeps the code of a failure", function()
+        local failed = decisions.failed({}, { reason = "authentication", error = "no signature",
+                                              status = 403, code = "INVALID_SIGNATURE" })
+        assert.same({ "no signature", "INVALID_SIGNATURE" }, { failed.because, failed.code })
+        assert.is_nil(decisions.failed({}, { error = "boom" }).code)
+    end)
+
     it("says that the root user needs no statement", function()
         local decision = decide({}, { principal = "arn:aws:iam::123456789012:root" })
         assert.equal("Allowed: the root user has full access in its own account (allow)",

@@ -299,6 +299,37 @@ describe("the caller", function()
             assert.same({ "authentication", 403 }, { decision.reason, decision.status })
         end)
 
+    it("is refused with the name that the pack gives, also where the flow decides", function()
+        local pack = [[return { kind = "identities", name = "strict", api = 1,
+            check = function() return true end, identify = function(context)
+                local code = context.http.headers["x-code"]
+                if code then return nil, "no", code[1] end
+            end }]]
+        local estate = opened('identity "strict.lua"', { ["strict.lua"] = pack })
+        local function code(request, header)
+            request.path = request.api and "/dev/x"
+            request.headers = { ["x-code"] = header }
+            local decision = decide(request, estate)
+            return decision.code, decision.reason, decision.status
+        end
+        for _, name in ipairs({ "INVALID_SIGNATURE", "IncompleteSignature", "EXPIRED_TOKEN",
+                                "MISSING_AUTHENTICATION_TOKEN" }) do
+            assert.same({ name, "authentication", 403 }, { code({ api = "iam" }, name) })
+            assert.same({ name, "authentication", 403 },
+                        { code({ action = "s3:GetObject", resource = "arn:aws:s3:::b" }, name) })
+            assert.same({ nil, "allow", 200 }, { code({ api = "open" }, name) })
+            -- What is refused is the token, whatever the pack has found.
+            assert.same({ "UNAUTHORIZED", "authentication", 401 },
+                        { code({ api = "cognito" }, name) })
+        end
+        assert.same({ "MISSING_AUTHENTICATION_TOKEN", "authentication", 403 },
+                    { code({ api = "iam" }, nil) })
+        assert.same({ "UNAUTHORIZED", "authentication", 401 },
+                    { code({ api = "iam" }, "UNAUTHORIZED") })
+        assert.same({ "IDENTITY_FAILURE", "error", 500 }, { code({ api = "iam" }, "NOISE") })
+        assert.is_nil(decide({ api = "iam", path = "/dev/x", principal = "bob" }, estate).code)
+    end)
+
     it("is never found by a pack that fails", function()
         local estate = opened('identity "bad.lua"', { ["bad.lua"] = 'return { kind = "identities", '
             .. 'name = "bad", api = 1, check = function() return true end, '
@@ -326,6 +357,172 @@ describe("an action that is a call of an API", function()
         end
         assert.is_true(decide({ action = "s3:GetObject", principal = root, resourceAccount =
             "111122223333", resource = "arn:aws:s3:::b/k" }).allowed)
+    end)
+end)
+
+
+describe("a call that renews the cache", function()
+    local WAYS = { "FAIL_WITH_403", "SUCCEED_WITH_RESPONSE_HEADER",
+                   "SUCCEED_WITHOUT_RESPONSE_HEADER" }
+    local INVALIDATE = '{"Effect":"%s","Principal":"*","Action":"execute-api:InvalidateCache",'
+        .. '"Resource":"*"}'
+
+    -- An API `c` that handles what is not authorized in one way. `statements` make its policy.
+    local function estate_of(way, authorization, statements, more)
+        return opened(([[api "c" { endpoint_type = "REGIONAL", authorization = "%s",
+            stages = { "dev" }, %s %s %s }]]):format(authorization,
+            way and ('cache_invalidation = "%s",'):format(way) or "",
+            statements and 'policy = "cached.json",' or "", more or ""), {
+            ["cached.json"] = statements and policy(unpack(statements)),
+            ["tagged.json"] = policy('{"Effect":"Allow","Action":"execute-api:*","Resource":"*"}'),
+            ["all.json"] = policy(statement("Allow", nil, false)),
+        })
+    end
+
+    local function call(estate, more, header)
+        local request = { api = "c", path = "/dev/x",
+                          headers = { ["Cache-Control"] = header or "max-age=0" } }
+        for name, value in pairs(more or {}) do
+            request[name] = value
+        end
+        return decide(request, estate)
+    end
+
+    local function same(expected, decision)
+        assert.same(expected, { decision.reason, decision.status, decision.cache_invalidation })
+    end
+
+    it("is one question where there is no cache, or no such header", function()
+        same({ "allow", 200 }, call(estate_of(nil, "NONE", { statement("Allow") })))
+        same({ "allow", 200 }, call(estate_of(nil, "NONE")))
+        for _, way in ipairs(WAYS) do
+            same({ "allow", 200 }, call(estate_of(way, "NONE", { statement("Allow") }), nil,
+                                        "max-age=60"))
+        end
+    end)
+
+    it("needs an allow for that, too", function()
+        local both = { statement("Allow"), INVALIDATE:format("Allow") }
+        for _, way in ipairs(WAYS) do
+            same({ "allow", 200, "AUTHORIZED" }, call(estate_of(way, "NONE", both)))
+        end
+    end)
+
+    it("without it fails, or goes on without renewing, as the API says", function()
+        for i, way in ipairs(WAYS) do
+            local estate = estate_of(way, "NONE", { statement("Allow") })
+            local decision = call(estate)
+            same({ i == 1 and "no_allow_resource" or "allow", i == 1 and 403 or 200, way },
+                 decision)
+            assert.equal(i > 1, decision.allowed)
+            assert.equal(i == 1 and "execute-api:InvalidateCache" or "execute-api:Invoke",
+                         decision:explain().request.action)
+            assert.equal(estate.revision, decision.revision)
+            estate = estate_of(way, "NONE", { statement("Allow"), INVALIDATE:format("Deny") })
+            decision = call(estate)
+            same({ i == 1 and "explicit_deny" or "allow", i == 1 and 403 or 200, way }, decision)
+            assert.equal(i == 1 and "Deny" or "Allow", decision.deciding.effect)
+        end
+    end)
+
+    it("is not asked about it when the call itself is denied", function()
+        same({ "no_allow_resource", 403 },
+             call(estate_of("FAIL_WITH_403", "NONE", { INVALIDATE:format("Allow") })))
+    end)
+
+    it("is not let in by an API's being open", function()
+        same({ "no_allow_resource", 403, "FAIL_WITH_403" }, call(estate_of("FAIL_WITH_403",
+                                                                           "NONE")))
+        same({ "no_allow_resource", 403, "FAIL_WITH_403" },
+             call(estate_of("FAIL_WITH_403", "COGNITO"), { token = "valid" }))
+        -- What is kept of the anonymous caller is that of the usual question.
+        local estate = estate_of("FAIL_WITH_403", "NONE")
+        for _ = 1, 2 do
+            same({ "allow", 200 }, call(estate, nil, "no-cache"))
+            same({ "no_allow_resource", 403, "FAIL_WITH_403" }, call(estate))
+        end
+    end)
+
+    it("needs it of the caller's own policies, where those grant", function()
+        local estate = estate_of("FAIL_WITH_403", "IAM")
+        same({ "allow", 200, "AUTHORIZED" }, call(estate, { principal = "alice" }))
+        same({ "no_allow_identity", 403, "FAIL_WITH_403" }, call(estate, {
+            principal = "arn:aws:sts::111122223333:assumed-role/Reader/s" }))
+        same({ "allow", 200, "AUTHORIZED" }, call(estate, {
+            principal = "arn:aws:iam::111122223333:root" }))
+    end)
+
+    it("has its authorizer called once", function()
+        local estate = estate_of("FAIL_WITH_403", "LAMBDA", nil, [[authorizer = function(request)
+            return request.http.headers["x-answer"][1] end]])
+        local calls = 0
+        local original = estate.apis.c.authorizer
+        estate.apis.c.shape.authorizer = function(request)
+            calls = calls + 1
+            return original(request)
+        end
+        local function ask(actions)
+            local answer = policy(('{"Effect":"Allow","Action":%s,"Resource":"*"}'):format(actions))
+            return call(estate, { headers = { ["Cache-Control"] = "max-age=0",
+                                              ["X-Answer"] = answer } })
+        end
+        same({ "allow", 200, "AUTHORIZED" }, ask('"execute-api:*"'))
+        same({ "no_allow_identity", 403, "FAIL_WITH_403" }, ask('"execute-api:Invoke"'))
+        assert.equal(2, calls)
+    end)
+
+    it("is denied when that question fails, whatever the API says", function()
+        local keyed = '{"Effect":"Allow","Principal":"*","Action":"execute-api:InvalidateCache",'
+            .. '"Resource":"*","Condition":{"StringEquals":{"acme:Slow":"yes"}}}'
+        local estate = opened(([[rules "acme.lua"
+            api "c" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" },
+                      policy = "cached.json", cache_invalidation = "%s" }]]):format(WAYS[3]), {
+            ["cached.json"] = policy(statement("Allow"), keyed),
+            ["acme.lua"] = 'return { kind = "keys", name = "acme", api = 1, lazy = true, '
+                .. 'check = function() return true end, keys = { ["acme:Slow"] = function() '
+                .. 'return nil, "no database" end } }',
+        })
+        assert.equal("error", call(estate).reason)
+        assert.equal("allow", call(estate, nil, "no-cache").reason)
+        estate = opened(([[rules "flow.lua"
+            api "c" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" },
+                      cache_invalidation = "%s" }]]):format(WAYS[3]), {
+            ["flow.lua"] = [[local pack = { kind = "flows", name = "api_gateway", api = 1,
+                based_on = "api_gateway" }
+            function pack.decide(results, caller, config)
+                if caller.wants_allow then error("boom") end
+                return pack.base.decide(results, caller, config)
+            end
+            return pack]],
+        })
+        same({ "error", 500, WAYS[3] }, call(estate))
+        assert.equal("allow", call(estate, nil, "no-cache").reason)
+    end)
+
+    it("keeps its questions though the services pack uses its answer again", function()
+        local estate = estate_of("FAIL_WITH_403", "NONE", {
+            statement("Allow", ',"Resource":"execute-api:/dev/GET/x"') })
+        local pack = estate.service.pack
+        local answer, resolve = {}, pack.resolve
+        pack.resolve = function(context, config)
+            for name in pairs(answer) do
+                answer[name] = nil
+            end
+            for name, value in pairs(resolve(context, config)) do
+                answer[name] = value
+            end
+            return answer
+        end
+        local identify = estate.identify
+        estate.identify = { identify = function() -- here somebody else is decided
+            estate.service:resolve({ api = estate.apis.open, stage = "dev", http = {
+                method = "PUT", path = "/other" } })
+            return { kind = "anonymous" }
+        end }
+        local decision = call(estate)
+        estate.identify, pack.resolve = identify, resolve
+        same({ "no_allow_resource", 403, "FAIL_WITH_403" }, decision)
+        assert.equal(API:format("c", "dev/GET/x"), decision.trace.request.resource)
     end)
 end)
 
@@ -474,6 +671,167 @@ describe("a call to another service", function()
 end)
 
 
+describe("a resource with a policy", function()
+    local function speaks(effect, principal, more)
+        return ('{"Effect":"%s","Principal":%s,"Action":"*","Resource":"*"%s}')
+            :format(effect, principal, more or "")
+    end
+
+    local EVERYBODY, MINE = '"*"', '{"AWS":"111122223333"}'
+    local WORDS = [[
+        principal "bob" { arn = "arn:aws:iam::111122223333:user/bob", policies = "any.json" }
+        principal "guest" { arn = "arn:aws:iam::444455556666:user/guest", policies = "any.json" }
+        principal "idle" { arn = "arn:aws:iam::111122223333:user/idle" }
+        endpoint "vpce-ddb" { service = "dynamodb", type = "Gateway", vpc = "vpc-1" }
+        resource "%s" { policy = "resource.json"%s }
+    ]]
+
+    -- Decides with one resource policy; `more` are further members of the resource.
+    local function ask(arn, statements, request, more)
+        local any = policy('{"Effect":"Allow","Action":"*","Resource":"*"}')
+        request.resource = request.resource or arn
+        return decide(request, opened(WORDS:format(arn, more or ""), {
+            ["resource.json"] = policy(unpack(statements)),
+            ["any.json"] = any, ["none.json"] = any, -- the latter is the SCP of the guest's account
+        }))
+    end
+
+    local BUCKET = "arn:aws:s3:::reports"
+
+    it("lets callers of its account in by either side", function()
+        local function reason(principal, statements)
+            return ask(BUCKET, statements, { action = "s3:GetObject", principal = principal,
+                                             resource = BUCKET .. "/2026/a" }).reason
+        end
+        assert.equal("allow", reason("bob", { speaks("Allow", MINE) }))
+        assert.equal("allow", reason("idle", { speaks("Allow", EVERYBODY) }))
+        assert.equal("no_allow_identity", reason("idle", { speaks("Allow", MINE) }))
+    end)
+
+    it("lets callers of other accounts in by both sides", function()
+        local function reason(principal, named)
+            return ask(BUCKET, { speaks("Allow", ('{"AWS":"%s"}'):format(named)) },
+                       { action = "s3:GetObject", principal = principal,
+                         resource = BUCKET .. "/2026/a" }).reason
+        end
+        assert.equal("allow", reason("guest", "444455556666"))
+        assert.equal("no_allow_resource", reason("guest", "111122223333"))
+        assert.equal("no_allow_identity", reason("arn:aws:iam::444455556666:user/other",
+                                                 "444455556666"))
+    end)
+
+    it("lets anonymous callers into a public bucket, not into a table", function()
+        local decision = ask(BUCKET, { speaks("Allow", EVERYBODY) },
+                             { action = "s3:GetObject", resource = BUCKET .. "/a" })
+        assert.same({ true, "resource" }, { decision.allowed, decision.deciding.policy_type })
+        assert.equal("no_allow_resource", ask(BUCKET, { speaks("Allow", MINE) },
+            { action = "s3:GetObject", resource = BUCKET .. "/a" }).reason)
+        assert.equal("authentication", ask("arn:aws:dynamodb:eu-central-1:111122223333:table/pets",
+            { speaks("Allow", EVERYBODY) }, { action = "dynamodb:GetItem" }).reason)
+    end)
+
+    it("denies past what identity policies allow", function()
+        local decision = ask(BUCKET, { speaks("Deny", EVERYBODY) },
+                             { action = "s3:GetObject", principal = "bob",
+                               resource = BUCKET .. "/a" })
+        assert.same({ "explicit_deny", "resource", "resource.json" }, {
+            decision.reason, decision.deciding.policy_type, decision.deciding.file })
+        assert.equal("explicit_deny", ask(BUCKET, { speaks("Deny", EVERYBODY) }, {
+            action = "s3:ListBucket", principal = "arn:aws:iam::111122223333:root" }).reason)
+        -- No other bucket, however its name begins.
+        assert.is_true(ask(BUCKET, { speaks("Deny", EVERYBODY) }, { action = "s3:GetObject",
+            principal = "bob", resource = BUCKET .. "2/a" }).allowed)
+    end)
+
+    it("is reached through a gateway endpoint only if both policies let it", function()
+        local function reason(request, ...)
+            request.principal, request.vpce = "bob", request.vpce or "vpce-s3"
+            return ask(BUCKET, { ... }, request).reason
+        end
+        local object = BUCKET .. "/a"
+        local through = ',"Condition":{"StringNotEquals":{"aws:SourceVpce":"%s"}}'
+        local gated = speaks("Deny", EVERYBODY, through:format("vpce-s3"))
+        assert.equal("allow", reason({ action = "s3:GetObject", resource = object }, gated))
+        assert.equal("no_allow_endpoint",
+                     reason({ action = "s3:PutObject", resource = object }, gated))
+        assert.equal("explicit_deny", reason({ action = "s3:GetObject", resource = object },
+            speaks("Deny", EVERYBODY, through:format("vpce-9"))))
+        -- The keys that only the resource policy mentions are asked for, too.
+        local decision = ask(BUCKET, { gated }, { action = "s3:GetObject", principal = "bob",
+                                                  resource = object })
+        assert.equal("explicit_deny", decision.reason)
+    end)
+
+    it("is found as the container of what is asked for", function()
+        local tab = "arn:aws:dynamodb:eu-central-1:111122223333:table/pets"
+        local function reason(resource)
+            return ask(tab, { speaks("Deny", EVERYBODY) }, { action = "dynamodb:Query",
+                principal = "bob", vpce = "vpce-ddb", resource = resource }).reason
+        end
+        assert.equal("explicit_deny", reason(tab))
+        assert.equal("explicit_deny", reason(tab .. "/index/by-name"))
+        assert.equal("allow", reason(tab .. "/stream/2026-01-01T00:00:00.000"))
+        assert.equal("allow", reason(tab .. "2"))
+    end)
+
+    it("may be a queue, a key or a role of another service", function()
+        local queue = "arn:aws:sqs:eu-central-1:111122223333:jobs"
+        local rule = speaks("Allow", '{"Service":"events.amazonaws.com"}')
+        assert.equal("allow", ask(queue, { rule }, { action = "sqs:SendMessage",
+                                                     principal = "events" }).reason)
+        assert.equal("no_allow_resource", ask(queue, { rule }, { action = "sqs:SendMessage",
+            principal = "sns.amazonaws.com" }).reason)
+        local key = "arn:aws:kms:eu-central-1:111122223333:key/1234"
+        assert.equal("allow", ask(key, { speaks("Allow", MINE) },
+                                  { action = "kms:Decrypt", principal = "bob" }).reason)
+        assert.equal("no_allow_resource", ask(key, { speaks("Allow", MINE) },
+            { action = "kms:Decrypt", principal = "bob", resource = key .. "5" }).reason)
+        local role = "arn:aws:iam::111122223333:role/x/Reader"
+        local trust = '{"Effect":"Allow","Principal":{"AWS":"444455556666"},'
+            .. '"Action":"sts:AssumeRole"}'
+        assert.equal("allow", ask(role, { trust }, { action = "sts:AssumeRole",
+                                                     principal = "guest" }).reason)
+        assert.equal("no_allow_resource", ask(role, { trust }, { action = "sts:AssumeRole",
+                                                                 principal = "bob" }).reason)
+    end)
+
+    it("has one owner, whom a request cannot change", function()
+        local function of(account, more)
+            return ask(BUCKET, { speaks("Allow", '{"AWS":"444455556666"}') }, {
+                action = "s3:GetObject", principal = "bob", resource = BUCKET .. "/a",
+                resourceAccount = account }, more)
+        end
+        assert.is_true(of("111122223333").allowed)
+        assert.equal("no_allow_resource", of("444455556666", ', account = "444455556666"').reason)
+        assert.equal("no_allow_resource", of(nil, ', account = "444455556666"').reason)
+        local decision = of("444455556666")
+        assert.same({ "error", 400 }, { decision.reason, decision.status })
+        assert.equal("`resourceAccount` is `444455556666`, the owner of `arn:aws:s3:::reports` is "
+            .. "`111122223333`", decision.error)
+    end)
+
+    it("is one of several whose flows are kept apart", function()
+        local words = WORDS:format(BUCKET, "")
+            .. 'resource "arn:aws:s3:::open" { policy = "open-bucket.json" }'
+        local estate = opened(words, {
+            ["resource.json"] = policy(speaks("Deny", EVERYBODY)),
+            ["open-bucket.json"] = policy(speaks("Allow", EVERYBODY)),
+            ["any.json"] = policy('{"Effect":"Allow","Action":"s3:*","Resource":"*"}'),
+        })
+        local expected = { ["reports"] = "explicit_deny", ["open"] = "allow",
+                           ["other"] = "no_allow_identity" }
+        for _ = 1, 3 do
+            for bucket, reason in pairs(expected) do
+                for _, action in ipairs({ "s3:GetObject", "S3:PutObject" }) do
+                    assert.equal(reason, decide({ action = action, principal = "idle",
+                        resource = "arn:aws:s3:::" .. bucket .. "/x" }, estate).reason)
+                end
+            end
+        end
+    end)
+end)
+
+
 describe("the network", function()
     local function reached(vpce, ip, more)
         local request = { api = "private", path = "/dev/x", vpce = vpce, client_ip = ip }
@@ -505,6 +863,26 @@ describe("the network", function()
         assert.equal("reachable", decide(request).reachability)
         request.client_ip = "10.0.2.9"
         assert.equal("route", decide(request).reachability)
+    end)
+
+    it("knows the own routes of the subnet's route table", function()
+        local request = { action = "s3:GetObject", resource = "arn:aws:s3:::b/x",
+                          vpce = "vpce-s3", client_ip = "10.0.1.9" }
+        -- The service's addresses are 198.51.100.0/24.
+        for _, row in ipairs({
+            { '{ destination = "10.0.0.0/16", target = "local" }', "reachable" },
+            { '{ destination = "0.0.0.0/0", target = "nat-1" }', "reachable" },
+            { '{ destination = "198.51.100.0/23" }', "reachable" },    -- less specific
+            { '{ destination = "198.51.100.0/24" }', "route" },        -- identical
+            { '{ destination = "198.51.100.7/32" }', "route" },        -- more specific
+            { '{ destination = "pl-s3", target = "eni-1" }', "route" },
+            { '{ destination = "10.0.0.0/16" }, { destination = "198.51.100.0/25" }', "route" },
+            { "", "reachable" },
+        }) do
+            local estate = opened(('route_table "rtb-1" { vpc = "vpc-1", routes = { %s } }')
+                :format(row[1]))
+            assert.equal(row[2], decide(request, estate).reachability, row[1])
+        end
     end)
 end)
 

@@ -135,6 +135,12 @@ describe("an estate", function()
             '    { protocol = "tcp", port = 443, cidr = "::/0", security_group = "sg-9" } } }',
             'prefix_list "pl-1" { cidr = { "x" } }',
             'subnet "sn-1" { vpc = "vpc-8", cidr = "10.0.1.0/24" }',
+            'route_table "rtb-1" { vpc = "vpc-7", routes = { { destination = "pl-9" } } }',
+            'route_table "rtb-2" { vpc = "vpc-1", routes = { { target = "local" } } }',
+            'subnet "sn-2" { vpc = "vpc-1", cidr = "10.0.2.0/24", route_table = "rtb-9" }',
+            'vpc "vpc-3" { cidr = "10.3.0.0/16", route_table = "rtb-2" }',
+            'endpoint "v6" { service = "s3", vpc = "vpc-1", type = "Gateway",',
+            '    route_tables = { "rtb-2", "rtb-8" } }',
         }, "\n"))
         for _, expected in ipairs({
             "gw/estate.lua:3: unknown word `vpcc`: did you mean `vpc`?",
@@ -174,10 +180,31 @@ describe("an estate", function()
             "gw/estate.lua:27: security_group `sg-1`: inbound rule 1: give one of `cidr`",
             "gw/estate.lua:29: prefix_list `pl-1`: ",
             "gw/estate.lua:30: subnet `sn-1`: `vpc`: there is no vpc `vpc-8`",
+            "gw/estate.lua:31: route_table `rtb-1`: `vpc`: there is no vpc `vpc-7`",
+            "gw/estate.lua:31: route_table `rtb-1`: route 1: ",
+            "gw/estate.lua:32: route_table `rtb-2`: `routes` 1: `destination` is missing: add it",
+            "gw/estate.lua:33: subnet `sn-2`: `route_table`: there is no route_table `rtb-9`",
+            "gw/estate.lua:34: vpc `vpc-3`: `route_table`: the route_table `rtb-2` is one of "
+                .. "`vpc-1`, not of `vpc-3`",
+            "gw/estate.lua:35: endpoint `v6`: `route_tables`: there is no route_table `rtb-8`",
         }) do
             assert.is_truthy(("\n" .. found):find("\n" .. expected, 1, true),
                              "lacks: " .. expected .. "\nhas:\n" .. found)
         end
+    end)
+
+    it("asks for a cache's authorization of REST APIs only, by AWS's names", function()
+        for _, way in ipairs({ "FAIL_WITH_403", "SUCCEED_WITH_RESPONSE_HEADER",
+                               "SUCCEED_WITHOUT_RESPONSE_HEADER" }) do
+            local estate = opened(HEAD .. api(('cache_invalidation = "%s"'):format(way))
+                .. api(""):gsub('"a1"', '"a2"'))
+            assert.equal(way, estate.apis.a1.cache_invalidation)
+            assert.is_nil(estate.apis.a2.cache_invalidation)
+        end
+        assert.matches("`cache_invalidation` is `FAIL`", problems(HEAD
+            .. api('cache_invalidation = "FAIL"')), 1, true)
+        assert.matches("a WebSocket API has no cache", problems(HEAD
+            .. api('cache_invalidation = "FAIL_WITH_403", websocket = true')), 1, true)
     end)
 
     it("wants account and region for all or for each", function()
@@ -193,6 +220,77 @@ describe("an estate", function()
         opened(HEAD .. api('policy = "full size.json"'))
         opened(HEAD .. api('policy = "large.json", policy_limit = 10000'))
         assert.matches("has 8193 characters", problems(HEAD .. api('policy = "large.json"')))
+    end)
+
+    it("takes a resource's policy up to the limit of its service, in bytes", function()
+        local function resource(arn, more)
+            return HEAD .. ('resource "%s" { policy = "p.json"%s }'):format(arn, more or "")
+        end
+        local accented = FULL:gsub("^{", '{"Version":"2012-10-17","Id":"é",')
+        local function sized(bytes)
+            return { ["gw/p.json"] = accented .. (" "):rep(bytes - #accented) }
+        end
+        for _, row in ipairs({
+            { "arn:aws:s3:::reports", 20480 },
+            { "arn:aws:s3:eu-central-1:111122223333:accesspoint/mine", 20480 },
+            { "arn:aws:dynamodb:eu-central-1:111122223333:table/pets", 20480 },
+            { "arn:aws:kms:eu-central-1:111122223333:key/1234", 32768 },
+            { "arn:aws:sqs:eu-central-1:111122223333:jobs", 8192 },
+        }) do
+            local arn, limit = row[1], row[2]
+            opened(resource(arn), sized(limit))
+            assert.equal(("gw/estate.lua:3: resource `%s`: policy `gw/p.json` has %d bytes, the "
+                .. "limit is %d: shorten it, or raise `policy_limit` if AWS raised it for you")
+                :format(arn, limit + 1, limit), problems(resource(arn), sized(limit + 1)))
+            opened(resource(arn, ", policy_limit = 40000"), sized(limit + 1))
+        end
+        local topic = "arn:aws:sns:eu-central-1:111122223333:news"
+        opened(resource(topic), sized(40000))
+        assert.matches("limit is 30000", problems(resource(topic, ", policy_limit = 30000"),
+                                                  sized(30001)), 1, true)
+    end)
+
+    it("knows the owner of a resource by its ARN, else by the word", function()
+        local estate = opened(HEAD .. [[
+            resource "arn:aws:s3:::reports" {}
+            resource "arn:aws:s3:::guests" { account = "444455556666" }
+            resource "arn:aws:sqs:eu-central-1:777788889999:jobs" { account = "777788889999" }
+        ]])
+        local owners = {}
+        for arn, resource in pairs(estate.resources) do
+            owners[arn] = resource.account
+        end
+        assert.same({ ["arn:aws:s3:::reports"] = "111122223333",
+                      ["arn:aws:s3:::guests"] = "444455556666",
+                      ["arn:aws:sqs:eu-central-1:777788889999:jobs"] = "777788889999" }, owners)
+        assert.matches("`account` is missing", problems('resource "arn:aws:s3:::reports" {}'))
+    end)
+
+    it("refuses a resource that has no policy of its own", function()
+        for id, expected in pairs({
+            ["reports"] = "give the ARN of one resource",
+            ["arn:aws:s3:::"] = "give the ARN of one resource",
+            ["arn:aws:s3:::*"] = "give the ARN of one resource",
+            ["arn:aws:s3:::report?"] = "give the ARN of one resource",
+            ["arn:aws:s3:::reports/2026"] = "it has no policy of its own: give that of "
+                .. "`arn:aws:s3:::reports`",
+            ["arn:aws:dynamodb:eu-central-1:111122223333:table/pets/index/by-name"] =
+                "it has no policy of its own: give that of "
+                .. "`arn:aws:dynamodb:eu-central-1:111122223333:table/pets`",
+            ["arn:aws:execute-api:eu-central-1:111122223333:a1"] =
+                "the policy of an API belongs to the word `api`",
+            ["arn:aws:sqs:eu-central-1:444455556666:jobs"] =
+                "`account` is `111122223333`, the ARN says `444455556666`",
+        }) do
+            assert.equal(("gw/estate.lua:3: resource `%s`: %s"):format(id, expected), problems(HEAD
+                .. ('resource "%s" { account = "111122223333" }'):format(id)))
+        end
+        assert.matches("gw/identity.json:1:", problems(HEAD
+            .. 'resource "arn:aws:s3:::reports" { policy = "identity.json" }'))
+        assert.matches("the flow `sqs` failed: ", problems(HEAD .. 'rules "own.lua"\n'
+            .. 'resource "arn:aws:sqs:eu-central-1:111122223333:jobs" {}', { ["gw/own.lua"] =
+            'return { kind = "flows", name = "sqs", api = 1, based_on = "generic", '
+            .. 'resource_policy = function() error("boom") end }' }), 1, true)
     end)
 
     it("reads a file once and compiles it once for each API", function()

@@ -464,6 +464,28 @@ describe("the API Gateway flow", function()
         end
     end)
 
+    it("names the refusal of a caller that is not authenticated, and nothing else", function()
+        for _, row in ipairs({
+            { "MISSING_AUTHENTICATION_TOKEN", { auth = "IAM", signature = "missing" } },
+            { "INVALID_SIGNATURE", { auth = "IAM", signature = "invalid" } },
+            { "EXPIRED_TOKEN", { auth = "IAM", signature = "expired" } },
+            { "INVALID_SIGNATURE", { auth = "NONE", signature = "invalid", endpoint = "Allow" } },
+            { "EXPIRED_TOKEN", { auth = "COGNITO", token = "valid", signature = "expired",
+                                 endpoint = "Allow" } },
+            { "UNAUTHORIZED", { auth = "COGNITO", token = "invalid", signature = "missing" } },
+            { "UNAUTHORIZED", { auth = "LAMBDA", authorizer = "unauthorized" } },
+            { nil, { auth = "IAM", signature = "missing", endpoint = "silent" } },
+            { nil, { auth = "IAM", signature = "invalid", endpoint_type = "PRIVATE" } },
+            { nil, { auth = "IAM", identity = "silent" } },
+            { nil, { auth = "NONE", signature = "invalid" } },
+            { nil, { auth = "LAMBDA", authorizer = "error" } },
+        }) do
+            local decision = flows.decide(row[2])
+            assert.equal(row[1], decision.code)
+            assert.equal(row[1] ~= nil, decision.reason == "authentication")
+        end
+    end)
+
     it("shows in an explanation what each gate saw", function()
         local text = tostring(flows.decide({
             auth = "NONE", principal = flows.ALICE, resource = "Allow",

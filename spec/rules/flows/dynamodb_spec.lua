@@ -30,7 +30,20 @@ describe("the dynamodb flow", function()
         assert.equal("ImplicitlyDenied: the request is not signed (authentication)",
                      decision:summary())
         assert.is_nil(decision.deciding)
-        assert.equal(403, decision.status)
+        assert.same({ 403, "MISSING_AUTHENTICATION_TOKEN" }, { decision.status, decision.code })
+    end)
+
+    it("attaches policies to tables, for their indexes too, and to streams", function()
+        local pack = assert(rules.load("flows", "dynamodb", plain.read))
+        local tab = "arn:aws:dynamodb:us-east-1:123456789012:table/pets"
+        for resource, holder in pairs({
+            [tab] = tab, [tab .. "/index/by-name"] = tab,
+            [tab .. "/stream/2026-01-01T00:00:00.000"] = tab .. "/stream/2026-01-01T00:00:00.000",
+            [tab .. "2"] = tab .. "2", ["*"] = "*",
+        }) do
+            local found, limit = pack.resource_policy(resource)
+            assert.same({ holder, 20480 }, { found, limit }, resource)
+        end
     end)
 
     it("decides actions of DynamoDB only", function()

@@ -64,6 +64,16 @@ describe("the generic flow", function()
         assert.is_true(flows.decide_service(case, config).allowed)
     end)
 
+    it("attaches policies to the resource itself", function()
+        for resource, limit in pairs({
+            ["arn:aws:kms:us-east-1:123456789012:key/1"] = 32768,
+            ["arn:aws:sqs:us-east-1:123456789012:q"] = 8192,
+            ["arn:aws:sns:us-east-1:123456789012:t"] = false, ["*"] = false,
+        }) do
+            assert.same({ resource, limit or nil }, { pack.resource_policy(resource) })
+        end
+    end)
+
     it("takes what the iam flow takes, and refuses the rest", function()
         assert.is_true(pack.check({ rcp_services = { "sqs" }, resource_must_allow = { "acme" } }))
         assert.is_true(pack.check({}))

@@ -62,6 +62,22 @@ describe("the s3 flow", function()
         end
     end)
 
+    it("attaches policies to buckets and access points", function()
+        for resource, holder in pairs({
+            ["arn:aws:s3:::pictures/cat"] = "arn:aws:s3:::pictures",
+            ["arn:aws:s3:::pictures/a/b:c*"] = "arn:aws:s3:::pictures",
+            ["arn:aws:s3:::pictures/"] = "arn:aws:s3:::pictures",
+            ["arn:aws-cn:s3:::pictures"] = "arn:aws-cn:s3:::pictures",
+            ["arn:aws:s3:us-east-1:123456789012:accesspoint/p/object/cat"] =
+                "arn:aws:s3:us-east-1:123456789012:accesspoint/p",
+            ["arn:aws:s3:us-east-1:123456789012:job/1"] = "arn:aws:s3:us-east-1:123456789012:job/1",
+            ["arn:aws:s3:::"] = "arn:aws:s3:::", ["*"] = "*", [""] = "",
+        }) do
+            local found, limit = pack.resource_policy(resource)
+            assert.same({ holder, 20480 }, { found, limit }, resource)
+        end
+    end)
+
     it("is bound by RCPs", function()
         local gates = { identity = flows.compile("identity", flows.policy_text("Allow")),
                         rcp = { flows.compile("rcp", flows.policy_text("Deny", '"*"')) } }
