@@ -657,7 +657,8 @@ end
 
 -- Where the policy that speaks of a resource is attached, and its most bytes, if its flow knows.
 local function holder_of(self, entry, service)
-    local flow = self.packs["flows/" .. service] or self.packs["flows/" .. FLOWS.other]
+    local flows = self.packs.by_name
+    local flow = flows["flows/" .. service] or flows["flows/" .. FLOWS.other]
     if not flow or not flow.pack.resource_policy then
         return entry.id
     end
