@@ -519,6 +519,7 @@ local function check_repeated(self, words)
             end
             first[key] = first[key] or entry
         end
+        self.pause()
     end
 end
 
@@ -553,6 +554,7 @@ function _M.read(path, options)
             complain(self, entry, "%s has no members: write %s \"%s\" { ... }",
                      self.open[entry], entry.word, entry.id)
         end
+        self.pause()
     end
     check_repeated(self, options.words)
     local entries = self.entries

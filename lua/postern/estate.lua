@@ -871,6 +871,7 @@ local function index_entries(self, entries)
         if entry.id then
             self.ids[word][entry.id] = entry
         end
+        self.pause()
     end
 end
 
@@ -924,6 +925,7 @@ local function index_domains(self, apis)
             table.insert(domains[name], apis[entry.id])
         end
         check_base_paths(self, entry, taken)
+        self.pause()
     end
     return domains
 end
@@ -1047,7 +1049,7 @@ function _M.open(path, options)
         warnings = config.problems(),
     }
     self.read = recorder(self, options.read)
-    self.packs = packs.new(self.read)
+    self.packs = packs.new(self.read, self.pause)
     local entries
     entries, self.problems = config.read(path, {
         words = _M.WORDS, read = self.read, pause = self.pause,

@@ -30,10 +30,11 @@ local SINGULAR = { services = true, tables = true }
 
 --- Makes the collection.
 -- @tparam function read a host's reader
+-- @tparam[opt] function pause called between two packs
 -- @treturn Packs `by_name`: `kind/name` to `{pack, config, limits}`; `order`: the names, in the order
 -- of loading
-function _M.new(read)
-    return setmetatable({ read = read, by_name = {}, order = {}, named = {} }, Packs)
+function _M.new(read, pause)
+    return setmetatable({ read = read, pause = pause or function() end, by_name = {}, order = {}, named = {} }, Packs)
 end
 
 
@@ -103,6 +104,7 @@ function Packs:load_shipped()
             return nil, err
         end
         put(self, pack, {})
+        self.pause()
     end
     return true
 end

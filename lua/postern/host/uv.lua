@@ -108,12 +108,13 @@ end
 
 
 --- Waits.
--- @tparam number seconds
+-- @tparam number seconds 0: until the loop has come round, so that others get their turn
 -- @treturn boolean true
 function Host:sleep(seconds)
     tasks.check_seconds(seconds, "seconds")
     return self.loop:await(nil, function(wake)
-        return self.loop:timer(seconds, function() wake(true) end)
+        local function over() wake(true) end
+        return seconds == 0 and self.loop:turn(over) or self.loop:timer(seconds, over)
     end)
 end
 

@@ -156,6 +156,22 @@ function Loop:timer(seconds, fn, weak)
 end
 
 
+--- Calls a function when the loop has come round once. A timer of no time would not do: one that is
+-- started by another's callback is due at once, and the loop never gets to its sockets.
+-- @tparam function fn
+-- @treturn function stops it; may be called when it is over
+function Loop:turn(fn)
+    local idle = self:adopt(uv.new_idle())
+    idle:start(self:callback(function()
+        self:close_handle(idle)
+        fn()
+    end))
+    return function()
+        self:close_handle(idle)
+    end
+end
+
+
 --- Waits for an operation, in a task; see `Tasks:await`.
 function Loop:await(seconds, begin)
     return self.tasks:await(seconds, begin)
