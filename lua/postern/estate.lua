@@ -4,7 +4,8 @@
 -- only an estate without any is returned. An open estate is not changed any more.
 --
 -- *Dependencies*: postern.cidr, postern.crypto, postern.config, postern.network, postern.path,
--- postern.set, postern.endpoint_services, postern.endpoint_policy, postern.packs, postern.engine
+-- postern.set, postern.endpoint_services, postern.endpoint_policy, postern.packs, postern.apis,
+-- postern.engine
 --
 -- @module postern.estate
 local cidrs = require("postern.cidr")
@@ -16,6 +17,7 @@ local packs = require("postern.packs")
 local crypto = require("postern.crypto")
 local endpoint_policies = require("postern.endpoint_policy")
 local endpoint_services = require("postern.endpoint_services")
+local apis = require("postern.apis")
 local engine = require("postern.engine")
 
 
@@ -455,6 +457,7 @@ function BUILD.api(self, entry)
         cache_invalidation = members.cache_invalidation,
     }
     local key = traits_key(entry, traits)
+    traits.shared = key ~= entry.id
     self.traits[key] = self.traits[key] or share_traits(traits)
     return setmetatable({
         id = entry.id, policy = compile_one(self, entry, "policy", "resource", arn),
@@ -1064,6 +1067,7 @@ function _M.open(path, options)
         return nil, self.problems
     end
     estate.revision = revision_of(self)
+    estate.apis = apis.pack(estate.apis)
     -- The JIT compiler keeps closures it has met for good, and with them this table: it must not
     -- keep what was built.
     for name in pairs(self) do

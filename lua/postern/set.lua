@@ -208,6 +208,28 @@ function _M.compile(source, options)
 end
 
 
+--- Gives the handle of a set away; the object holds on to the new owner instead.
+-- @tparam Set set
+-- @param owner who frees the handle from now on
+-- @treturn cdata
+function _M.release(set, owner)
+    set.owner = owner
+    return ffi.gc(set.handle, nil)
+end
+
+
+--- Makes a set object of a handle that somebody else frees.
+-- @tparam cdata handle
+-- @tparam table kind `type`, `names` and `origins` of the set that was released
+-- @param owner who frees it; the object holds on to it
+-- @treturn Set
+function _M.adopt(handle, kind, owner)
+    return setmetatable({
+        handle = handle, type = kind.type, names = kind.names, origins = kind.origins, owner = owner,
+    }, Set)
+end
+
+
 --- The size of the compiled set.
 -- @treturn number bytes
 function Set:size()
