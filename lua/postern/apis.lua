@@ -22,7 +22,7 @@ local function is_plain(api)
 end
 
 
--- Two generations: what is asked for moves to the young one, and the old one goes when that is full.
+-- Two generations: what is asked for moves to the young one; when that is full the old one goes.
 local function keep(packed, id, api)
     if packed.young_count >= _M.FEW then
         packed.old, packed.young, packed.young_count = packed.young, {}, 0

@@ -738,7 +738,7 @@ local function decide_api(estate, request, seen)
         principal = caller.arn or "*", action = action, resource = resource,
         resourceAccount = api.account,
         context = fill_keys(estate, plan_of(estate, made, api), context, given_keys(request)),
-        gateway = gateway, call = context,
+        folded = true, gateway = gateway, call = context,
     }
     if api.authorizer then
         source.http, source.stage = context.http, context.stage
@@ -886,8 +886,8 @@ end
 --- Makes an estate ready to decide; a part of opening it.
 -- @tparam table estate as `postern.estate` builds it
 -- @tparam table options `now` and `read`, a host's clock and reader, `log(message)`; optionally
--- `host`, the operations of one (see `postern.host.uv`), `open(path)`, another estate for packs, and
--- `previous`, the estate in whose place this one comes
+-- `host`, the operations of one (see `postern.host.uv`), `open(path)`, another estate for packs,
+-- and `previous`, the estate in whose place this one comes
 -- @treturn boolean|nil true
 -- @treturn string why not; nothing of it is running then
 function _M.prepare(estate, options)
@@ -992,9 +992,9 @@ end
 -- @tparam table request see docs/estate.md
 -- @treturn Decision with `revision`, that of the estate; where the network is known `reachability`
 -- (`reachable`, or why not) and `unreachable` (the same in a sentence); where the client wants a
--- cache renewed that demands authorization `cache_invalidation`, see docs/gateway.md; and where hooks
--- said so `hook`, the one that denied, `headers` for the answer and `obligations`, tables from name
--- to text
+-- cache renewed that demands authorization `cache_invalidation`, see docs/gateway.md; and where
+-- hooks said so `hook`, the one that denied, `headers` for the answer and `obligations`, tables
+-- from name to text
 function _M.decide(estate, request)
     if estate.hooks then
         return decide_with_hooks(estate, request)

@@ -919,13 +919,13 @@ local function check_base_paths(self, entry, taken)
 end
 
 
-local function index_domains(self, apis)
+local function index_domains(self, by_id)
     local domains, taken = {}, {}
     for _, entry in ipairs(entries_of(self, "api")) do
         for domain in pairs(entry.members.domains or {}) do
             local name = domain:lower()
             domains[name] = domains[name] or {}
-            table.insert(domains[name], apis[entry.id])
+            table.insert(domains[name], by_id[entry.id])
         end
         check_base_paths(self, entry, taken)
         self.pause()
@@ -1037,8 +1037,8 @@ local function nothing() end
 -- @tparam string path
 -- @tparam table options `read` (a host's reader), `now` (a host's clock); optionally `log`
 -- (`function(message)`, for the operator), `host` (what packs may wait with, see
--- `postern.host.uv`), `pause` (a function that is called between any two pieces of the work, so that
--- others get their turn), and `previous` (the estate in whose place this one comes: its packs may
+-- `postern.host.uv`), `pause` (a function that is called between any two pieces of the work, so
+-- that others get their turn), and `previous` (the estate in whose place this one comes: its packs may
 -- take over the state of theirs)
 -- @treturn Estate|nil `warnings`: problems that keep nothing from working; `close` it when nobody
 -- asks it any more

@@ -74,6 +74,15 @@ local function entries_of(level_sets)
 end
 
 
+local function services_of(pack)
+    local services = {}
+    for _, name in ipairs(pack.services or {}) do
+        services[name] = true
+    end
+    return pack.services and services
+end
+
+
 local function check_options(options)
     for name, value in pairs(options) do
         if not OPTIONS[name] then
@@ -124,6 +133,7 @@ function _M.new(pack, gates, config, options)
     end
     return setmetatable({
         pack = pack, config = config or {}, attached = attached, entries = entries,
+        services = services_of(pack),
         -- Used anew for every decision, between two points where it could yield.
         results = {}, lists = {}, view = {},
         authorizer = options.authorizer,
@@ -433,24 +443,21 @@ end
 
 
 -- A pack may list the action prefixes it knows about; what it says of others means nothing.
-local function check_service(pack, action)
+local function check_service(self, action)
     local service = service_of(action)
-    for _, name in ipairs(pack.services) do
-        if name == service then
-            return
-        end
+    if not self.services[service] then
+        error(("the flow `%s` decides no actions of `%s`"):format(self.pack.name, service), 0)
     end
-    error(("the flow `%s` decides no actions of `%s`"):format(pack.name, service), 0)
 end
 
 
-local function check_source(pack, source)
+local function check_source(self, source)
     if type(source.action) ~= "string" then
         error("action: give a string", 0)
     elseif type(source.resource) ~= "string" then
         error("resource: give a string", 0)
-    elseif pack.services then
-        check_service(pack, source.action)
+    elseif self.services then
+        check_service(self, source.action)
     end
 end
 
@@ -476,10 +483,10 @@ end
 
 local function decide(self, source, resource, kept)
     local pack, config = self.pack, self.config
-    check_source(pack, source)
+    check_source(self, source)
     local run = setmetatable({
         flow = self, request = source, resource = resource,
-        context = folded(source.context or NOTHING),
+        context = source.folded and source.context or folded(source.context or NOTHING),
         caller = caller_of(self, source, kept),
         by_gate = nil, by_entry = nil, by_statement = nil,
     }, Run)
@@ -501,8 +508,9 @@ end
 
 --- Decides a request with every gate.
 -- @tparam table source `{principal, action, resource, resourceAccount, context}`, see `fill` of
--- `postern.request`, and what the pack reads beyond that (`gateway` of the API Gateway flow); leave
--- it unchanged as long as the decision may be asked to explain
+-- `postern.request`, and what the pack reads beyond that (`gateway` of the API Gateway flow);
+-- `folded` says that the keys of the context are in lower case already; leave it unchanged as long
+-- as the decision may be asked to explain
 -- @tparam[opt] Set resource asked in the place of the resource gate's own set, of which there must
 -- be one; so one flow serves every API whose other gates are the same
 -- @tparam[opt] table kept in which the flow keeps what the pack says of the caller. It is handed in

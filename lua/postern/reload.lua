@@ -154,13 +154,13 @@ end
 -- ---- Public ----------------------------------------------------------------
 
 
---- Opens an estate and follows its files. Called within a task of the host, or where waiting blocks.
+--- Opens an estate and follows its files. Called within a task of the host, or where it blocks.
 -- @tparam string path
 -- @tparam table options `host`, see `postern.host.uv`; optionally, all in seconds, `slice` (of work
 -- between two breaths, 0.001), `debounce` and `poll` (see `watch` of the host), and `grace` (after
 -- which an old generation ends even if some of its requests never did, 60)
--- @treturn Reload|nil `estate` is the one in use; `loads`, `failures` and `closed` count generations
--- that were taken into use, were refused and have ended
+-- @treturn Reload|nil `estate` is the one in use; `loads`, `failures` and `closed` count
+-- generations that were taken into use, were refused and have ended
 -- @treturn Problems every problem of the estate; nothing is watched then
 function _M.new(path, options)
     for name in pairs(options) do

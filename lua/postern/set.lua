@@ -225,7 +225,8 @@ end
 -- @treturn Set
 function _M.adopt(handle, kind, owner)
     return setmetatable({
-        handle = handle, type = kind.type, names = kind.names, origins = kind.origins, owner = owner,
+        handle = handle, type = kind.type, names = kind.names, origins = kind.origins,
+        owner = owner,
     }, Set)
 end
 

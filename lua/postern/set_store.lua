@@ -1,8 +1,8 @@
 --- Sets of which there are very many, kept where the garbage collector does not look.
 --
 -- A collector that walks ten thousand sets and their handles for every few megabytes of garbage
--- makes each decision dearer, however few of the sets are asked. Here a set is a pointer in an array
--- and a small number for what it has in common with others; an object is made when it is asked for.
+-- makes each decision dearer, however few of the sets are asked. Here a set is a pointer in an
+-- array and a small number for what it shares with others; an object is made when it is asked for.
 --
 -- *Dependencies*: postern.ffi, postern.set
 --
@@ -19,8 +19,8 @@ local Store = {}
 Store.__index = Store
 
 
--- How many there are stands with them, so that their finalizer needs nothing else: one that knew the
--- store would keep it for ever.
+-- How many there are stands with them, so that their finalizer needs nothing else: one that knew
+-- the store would keep it for ever.
 local Handles = ffi.typeof("struct { uint32_t count; postern_set *at[?]; }")
 
 local function free_all(handles)
