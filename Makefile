@@ -22,7 +22,8 @@ COMPILE    = cmake --build
 SUITES     = JOBS=$(JOBS) tools/suites.sh
 
 .PHONY: help deps test-deps valgrind-deps fuzz-deps build build-tests run test test-c test-lua \
-        lint test-asan test-valgrind fuzz-smoke differential coverage coverage-deps bench bench-hostile install clean
+        lint test-asan test-valgrind fuzz-smoke differential coverage coverage-deps bench bench-scripting bench-hostile \
+        install clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -102,6 +103,9 @@ bench: build ## what a decision costs, from C and from Lua, and an estate
 	@$(COMPILE) $(BUILD) --target bench_decide
 	@luajit spec/bench/decide.lua $(BUILD)
 	@luajit spec/bench/estate.lua $(BUILD)
+
+bench-scripting: build ## keys, hooks and 10,000 decisions that wait during a reload
+	@luajit spec/bench/scripting.lua $(BUILD)
 
 bench-hostile: build ## how time grows with input made to be slow
 	@luajit spec/bench/hostile.lua $(BUILD)

@@ -347,11 +347,14 @@ end
 
 local function open_estate(host, path)
     local estate, problems = estates.open(path, {
-        read = host.read, now = host.now or plain.now, log = host.log or plain.log,
-        host = host.operations or plain.new and plain.new(),
+        read = host.read, now = host.now or plain.now, log = host.err,
+        host = plain.new({ log = host.err }),
     })
     if not estate then
         fail("%s", tostring(problems))
+    end
+    for line in tostring(estate.warnings):gmatch("[^\n]+") do
+        host.err("warning: " .. line)
     end
     return estate
 end

@@ -49,7 +49,7 @@ function _M.open(path, options)
     options = options or {}
     return estate.open(path, {
         read = options.read or plain.read, now = options.now or plain.now,
-        log = options.log or plain.log, host = options.host or plain.new and plain.new(),
+        log = options.log or plain.log, host = options.host or plain.new(),
     })
 end
 

@@ -17,10 +17,10 @@ local Reload = {}
 Reload.__index = Reload
 
 
-local OPTIONS = { host = true, slice = true, debounce = true, poll = true }
+local OPTIONS = { host = true, slice = true, debounce = true, poll = true, grace = true }
 
 -- Seconds of work between two breaths. What cannot be divided comes on top.
-local SLICE = 0.002
+local SLICE = 0.001
 
 -- A generation whose requests were cancelled never counts down to none. After so many seconds no
 -- request can be left: whatever they waited for has a limit far below.
@@ -94,7 +94,7 @@ local function retire(self, generation)
         return
     end
     self.host:spawn(function()
-        self.host:sleep(GRACE)
+        self.host:sleep(self.grace)
         generation.busy = 0
         close_when_done(self, generation)
     end)
@@ -156,8 +156,9 @@ end
 
 --- Opens an estate and follows its files. Called within a task of the host, or where waiting blocks.
 -- @tparam string path
--- @tparam table options `host`, see `postern.host.uv`; optionally `slice` (seconds of work between
--- two breaths, 0.002), `debounce` and `poll` (seconds, see `watch` of the host)
+-- @tparam table options `host`, see `postern.host.uv`; optionally, all in seconds, `slice` (of work
+-- between two breaths, 0.001), `debounce` and `poll` (see `watch` of the host), and `grace` (after
+-- which an old generation ends even if some of its requests never did, 60)
 -- @treturn Reload|nil `estate` is the one in use; `loads`, `failures` and `closed` count generations
 -- that were taken into use, were refused and have ended
 -- @treturn Problems every problem of the estate; nothing is watched then
@@ -169,7 +170,7 @@ function _M.new(path, options)
     end
     local self = setmetatable({
         path = path, host = options.host, slice = options.slice or SLICE,
-        debounce = options.debounce, poll = options.poll,
+        debounce = options.debounce, poll = options.poll, grace = options.grace or GRACE,
         loads = 1, failures = 0, closed = 0,
     }, Reload)
     local estate, problems, texts = open(self)

@@ -133,8 +133,9 @@ end
 -- The answer for a request: of this decision, of an earlier one, or from the service.
 local function answer_for(context, config, tools)
     local state = tools.state
-    -- The keys of a decision are asked one after the other, so the last answer is enough.
-    if context.request and state.last_request == context.request then
+    -- The keys of a decision are asked one after the other, so the last answer is enough. Each decision
+    -- has a context of its own, whereas a caller may use its request again for another.
+    if state.last_context == context then
         return state.last_answer
     end
     local body, answer, err
@@ -151,7 +152,7 @@ local function answer_for(context, config, tools)
             keep(state, body, answer, tools.now(), config.cache_seconds)
         end
     end
-    state.last_request, state.last_answer = context.request, answer
+    state.last_context, state.last_answer = context, answer
     return answer
 end
 

@@ -501,8 +501,8 @@ describe("postern eval --estate", function()
     end)
 
     it("denies what goes wrong, with the reason", function()
-        local status, out, err = ask("--request", "unknown.json")
-        assert.same({ 1, "" }, { status, err })
+        local status, out = ask("--request", "unknown.json")
+        assert.equal(1, status)
         assert.matches("there is no API `a2`", out, 1, true)
     end)
 
@@ -580,6 +580,21 @@ describe("postern eval --estate", function()
         assert.matches("calls.jsonl:1:1: not a case", out, 1, true)
         assert.matches("calls.jsonl:2:", out, 1, true)
         assert.matches("calls.jsonl:3:1: not a case", out, 1, true)
+    end)
+
+    it("warns of condition keys that nobody provides", function()
+        FILES["warned.json"] = [[{ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "*",
+              "Condition": { "Null": { "acme:Key": "true" } } } ] }]]
+        FILES["warned.lua"] = 'account "123456789012" region "us-east-1"\n'
+            .. 'api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" }, '
+            .. 'policy = "warned.json" }'
+        local status, out, err = run("eval", "--estate", "warned.lua", "--request", "inside.json")
+        FILES["warned.json"], FILES["warned.lua"] = nil, nil
+        assert.equal(0, status)
+        assert.matches("^Allowed", out)
+        assert.equal("warning: warned.json:3:40: no pack provides the condition key `acme:key`: it is "
+            .. "absent unless a request brings it along", err)
     end)
 
     it("tells every problem of the estate, and wrong use", function()

@@ -154,10 +154,12 @@ describe("the keys of an external service", function()
             assert.equal(2, #calls)
         end)
 
-        it("every time when nothing says it is the same decision", function()
+        it("again for another decision, also of a request table that is used again", function()
             local ask, calls = service(GOLD)
-            ask("ext:Plan", { stage = "a" })
-            ask("ext:Plan", { stage = "a" })
+            local request = { stage = "a" }
+            ask("ext:Plan", { request = request, stage = "a" })
+            request.stage = "b"
+            ask("ext:Plan", { request = request, stage = "b" })
             assert.equal(2, #calls)
         end)
 
