@@ -57,7 +57,9 @@ for _, readme in ipairs(readmes) do
                 local command = one.command:gsub("%.%./%.%./build%f[/ ]", commands.build())
                     -- The compiler is no part of what is sanitized.
                     :gsub("^cc ", "LD_PRELOAD= cc ")
-                assert.equal(one.output, (commands.sh(command, folder)))
+                -- The linker has something to say about a sanitizer's own library.
+                local output = commands.sh(command, folder):gsub("[^\n]*libasan[^\n]*\n", "")
+                assert.equal(one.output, output)
             end)
         end
 
