@@ -1,8 +1,11 @@
 -- docs/estate.md: no word, no member and no reason is missing from it, and its examples run.
+local commands = require("spec.support.commands")
+local documents = require("spec.support.documents")
 local engine = require("postern.engine")
 local estates = require("postern.estate")
 local paths = require("postern.path")
 local plain = require("postern.host.plain")
+local reload = require("postern.reload")
 
 
 local TEXT = assert(plain.read("docs/estate.md"))
@@ -128,6 +131,69 @@ describe("docs/estate.md", function()
         })
         run()
         assert.is_nil(printed)
+    end)
+end)
+
+
+describe("the section on reloading", function()
+    it("shows what it prints", function()
+        local shown = documents.blocks("docs/estate.md")
+        commands.with_files({ ["estate.lua"] = blocks()[1],
+                              ["dev-api.json"] = read_example("dev-api.json") }, function(folder)
+            local count = 0
+            for i, block in ipairs(shown) do
+                local name = block.info:match("^lua (.+)$")
+                if name then
+                    local file = assert(io.open(folder .. "/" .. name, "wb"))
+                    file:write(block.text)
+                    file:close()
+                elseif block.info == "sh" then
+                    count = count + 1
+                    assert.equal(shown[i + 1].text, (commands.sh(block.text, folder)))
+                end
+            end
+            assert.equal(1, count)
+        end)
+    end)
+
+    it("has every option", function()
+        local text = section("Reloading")
+        local _, err = pcall(reload.new, "x", { nothing_such = 1 })
+        assert.matches("unknown option `nothing_such`", err, 1, true)
+        for _, option in ipairs({ "slice", "debounce", "poll", "grace" }) do
+            assert.is_true(names(text, option), option)
+        end
+    end)
+end)
+
+
+describe("the section on rules", function()
+    local PLAN = [[return { kind = "keys", name = "plan", api = 1, lazy = true,
+        check = function(config) return config.limits == nil and config.url ~= nil end,
+        keys = { ["shop:Plan"] = function() return "gold" end } }]]
+
+    it("shows what an estate takes", function()
+        local second = assert(blocks()[3]:match("\n(rules \"plan.lua\".*)$"))
+        local estate, problems = estates.open("estate.lua", { now = plain.now, read = function(path)
+            return path == "plan.lua" and PLAN or path == "estate.lua" and second
+                or plain.read(path)
+        end })
+        assert.equal("", tostring(problems or ""))
+        local limits = estate.runners["keys/plan"].limits
+        assert.same({ 0.2, "absent" }, { limits.timeout, limits.open })
+    end)
+
+    it("says what is a warning", function()
+        local estate = assert(estates.open("estate.lua", { now = plain.now, read = function(path)
+            if path == "dev-api.json" then
+                return '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*",'
+                    .. '"Action":"execute-api:Invoke","Resource":"execute-api:/*",'
+                    .. '"Condition":{"StringEquals":{"shop:Plam":"free"}}}}'
+            end
+            return read_example(path)
+        end }))
+        assert.matches("no pack provides the condition key `shop:plam`",
+                       tostring(estate.warnings), 1, true)
     end)
 end)
 

@@ -35,9 +35,9 @@ local KEY_ORDER = {
     "policy_type", "policy_index", "statement_index", "index", "sid", "effect", "matched",
     "failed_at", "file", "line", "column", "gates", "scp", "rcp", "endpoint", "resource",
     "identity", "boundary", "session", "match_kind", "same_account",
-    "cache_invalidation", "reachability", "revision", "request", "principal", "action",
-    "resourceAccount", "context", "statements", "condition", "operator", "key", "key_present",
-    "request_values", "policy_values", "resolved_values", "result",
+    "cache_invalidation", "reachability", "hook", "headers", "obligations", "revision", "request",
+    "principal", "action", "resourceAccount", "context", "statements", "condition", "operator",
+    "key", "key_present", "request_values", "policy_values", "resolved_values", "result",
 }
 
 
@@ -458,6 +458,7 @@ local function record_of(decision)
         cache_invalidation = decision.cache_invalidation,
         reachability = decision.reachability,
         revision = decision.revision,
+        hook = decision.hook, headers = decision.headers, obligations = decision.obligations,
         decision = decision.decision,
         reason = decision.reason,
         deciding = deciding_record(decision.deciding),
@@ -534,6 +535,19 @@ local function by_text(decision, folder)
 end
 
 
+-- What hooks want added to the answer, in the order of the names.
+local function print_added(host, what, added)
+    local names = {}
+    for name in pairs(added or {}) do
+        names[#names + 1] = name
+    end
+    table.sort(names)
+    for _, name in ipairs(names) do
+        host.out(("  %s %s: %s"):format(what, name, added[name]))
+    end
+end
+
+
 local function answer_one(host, options, explain)
     local decision = (options.estate and decide_on_estate or decide_one)(host, options)
     if options.json then
@@ -550,6 +564,11 @@ local function answer_one(host, options, explain)
         if decision.unreachable then
             host.out("  network " .. decision.unreachable)
         end
+        if decision.hook then
+            host.out("  by the hook " .. decision.hook)
+        end
+        print_added(host, "header", decision.headers)
+        print_added(host, "obligation", decision.obligations)
     end
     return decision.allowed and ALLOWED or DENIED
 end

@@ -1016,10 +1016,13 @@ local function opener(estate_path, options, opened)
 end
 
 
+local function nothing() end
+
+
 local function prepare(self, estate, options)
     estate.opened = {}
     local ok, err = engine.prepare(estate, {
-        read = options.read, now = options.now, log = options.log, host = options.host,
+        read = options.read, now = options.now, log = options.log or nothing, host = options.host,
         previous = options.previous, open = opener(self.path, options, estate.opened),
     })
     if ok then
@@ -1028,9 +1031,6 @@ local function prepare(self, estate, options)
         config.add(self.problems, { file = self.path }, err)
     end
 end
-
-
-local function nothing() end
 
 
 --- Opens an estate: reads its file, everything that names, and compiles every policy.

@@ -260,7 +260,7 @@ function _M.open_estate(path, options, swap)
             local text, err = read(name)
             return text and swapped(swap, name, text), err
         end,
-        now = faked.now, host = faked.host,
+        now = faked.now, log = faked.log, host = faked.host,
     })
     if not estate then
         return nil, tostring(problems)
@@ -337,6 +337,13 @@ end
 -- @tparam number seconds
 function Estate:advance(seconds)
     self.fakes:advance(seconds)
+end
+
+
+--- What the packs and the estate told the operator so far.
+-- @treturn {string,...} lines
+function Estate:logged()
+    return self.fakes.logged
 end
 
 

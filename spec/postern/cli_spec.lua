@@ -481,7 +481,7 @@ describe("postern eval --estate", function()
 
     after_each(function()
         for _, name in ipairs({ "estate.lua", "inside.json", "outside.json", "unknown.json",
-                                "calls.jsonl" }) do
+                                "calls.jsonl", "hook.lua" }) do
             FILES[name] = nil
         end
     end)
@@ -521,6 +521,32 @@ describe("postern eval --estate", function()
         answer = assert(json.decode(out))
         assert.same({ "the request is not signed", "MISSING_AUTHENTICATION_TOKEN" },
                     { answer.because, answer.code })
+    end)
+
+    it("tells what hooks say and add", function()
+        FILES["estate.lua"] = FILES["estate.lua"] .. '\nrules "hook.lua"'
+        FILES["hook.lua"] = [[return { kind = "hooks", name = "h", api = 1,
+            check = function() return true end,
+            before = function(context)
+                if context.request.peer ~= "10.1.2.3" then
+                    return { deny = "no", status = 410 }
+                end
+            end,
+            after = function()
+                return { headers = { b = "2", a = "1" }, obligations = { bill = "x" } }
+            end,
+        }]]
+        local _, out = ask("--request", "inside.json")
+        assert.matches("Allow\n  header a: 1\n  header b: 2\n  obligation bill: x$", out)
+        _, out = ask("--request", "inside.json", "--json")
+        local answer = assert(json.decode(out))
+        assert.same({ { a = "1", b = "2" }, { bill = "x" } },
+                    { answer.headers, answer.obligations })
+        _, out = ask("--request", "outside.json")
+        assert.matches("^ImplicitlyDenied: no %(hook%)\n  by the hook hooks/h\n", out)
+        _, out = ask("--request", "outside.json", "--json")
+        answer = assert(json.decode(out))
+        assert.same({ "hooks/h", 410 }, { answer.hook, answer.status })
     end)
 
     it("explains", function()

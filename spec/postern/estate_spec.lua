@@ -77,6 +77,17 @@ describe("an estate", function()
         assert.matches("^" .. ("%x"):rep(64) .. "$", estate.revision)
     end)
 
+    it("needs no log, whatever its packs have to say", function()
+        local estate = opened(HEAD .. api() .. 'rules "loud.lua"', { ["gw/loud.lua"] = [[
+            local function loud(_, _, _, tools)
+                tools.log("a line")
+                error("and a failure")
+            end
+            return { kind = "hooks", name = "loud", api = 1, log = loud,
+                     check = function() return true end }]] })
+        assert.is_nil(estate:authorize({ api = "a1", stage = "dev", path = "/x" }).error)
+    end)
+
     it("has a revision that changes with every file it is made of", function()
         local text = HEAD .. api() .. 'include "more.lua"\nrules "own.lua"'
         local more = {

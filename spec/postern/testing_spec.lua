@@ -260,6 +260,16 @@ describe("testing an estate", function()
         assert.equal(7, given.now())
     end)
 
+    it("keeps what packs tell the operator", function()
+        local estate = open(nil, { ["estate.lua"] = ESTATE .. 'rules "hook.lua"',
+            ["hook.lua"] = [[return { kind = "hooks", name = "h", api = 1,
+                check = function() return true end,
+                log = function(_, decision, _, tools) tools.log("it is " .. decision.decision) end,
+            }]] })
+        assert.allows(estate, GET)
+        assert.same({ "it is Allowed" }, estate:logged())
+    end)
+
     it("tells every problem of an estate", function()
         assert.matches("`policy`: policy `none.json`", error_of(function()
             open(nil, { ["estate.lua"] = ESTATE:gsub("api.json", "none.json") })

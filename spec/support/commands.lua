@@ -23,8 +23,17 @@ function _M.build()
 end
 
 
+-- What an installed Postern gives without: the command, the modules and the library are found.
+local function environment()
+    local lua = _M.here() .. "/lua"
+    return ('export PATH="%s:$PATH" LUA_PATH="%s/?.lua;%s/?/init.lua;;" LUA_CPATH="%s/?.so;;"\n')
+        :format(_M.build(), lua, lua, _M.build())
+end
+
+
 --- Runs a shell command in a folder.
--- @tparam string command `postern` in it stands for the one that was built
+-- @tparam string command `postern` in it stands for the one that was built, and programs of Lua
+-- find the modules
 -- @tparam[opt="."] string folder
 -- @treturn string all it printed
 -- @treturn number exit status
@@ -32,8 +41,7 @@ function _M.sh(command, folder)
     -- A preloaded sanitizer is meant for the core and goes on to the command.
     local path = os.tmpname()
     local file = assert(io.open(path, "w"))
-    file:write(('PATH="%s:$PATH"\ncd "%s" || exit 99\n'):format(_M.build(), folder or "."), command,
-               "\n")
+    file:write(environment(), ('cd "%s" || exit 99\n'):format(folder or "."), command, "\n")
     file:close()
     local pipe = assert(io.popen("sh " .. path .. " 2>&1; echo \"status $?\""))
     local output = pipe:read("*a")

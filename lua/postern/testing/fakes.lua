@@ -21,14 +21,16 @@ _M.START = 1704067200
 -- (name to a list of addresses, or to false for a name that cannot be resolved), `http` (`"METHOD
 -- URL"` to `{status, body, headers}`, to false for a server that does not answer, or to a function
 -- of the request; or one function for all requests)
--- @treturn Fakes `now`, and `host`: the operations that rule packs may be handed
+-- @treturn Fakes `now`; `log`, whose messages go to `logged`; and `host`: the operations that rule
+-- packs may be handed
 function _M.new(options)
     local self = setmetatable({
         clock = options.now or _M.START,
         dns = options.dns or {},
         answers = options.http or {},
-        unexpected = {}, lines = {},
+        unexpected = {}, lines = {}, logged = {},
     }, Fakes)
+    self.log = function(message) table.insert(self.logged, message) end
     self.now = function() return self:time() end
     self.host = {
         sleep = function(_, seconds) self:advance(seconds) end,
