@@ -815,8 +815,8 @@ end
 --- Makes an estate ready to decide; a part of opening it.
 -- @tparam table estate as `postern.estate` builds it
 -- @tparam table options `now` and `read`, a host's clock and reader, `log(message)`; optionally
--- `host`, the operations of one (see `postern.host.uv`), `open(path)`, another estate for packs, and
--- `previous`, the estate in whose place this one comes
+-- `host`, the operations of one (see `postern.host.uv`), `open(path)`, another estate for packs,
+-- and `previous`, the estate in whose place this one comes
 -- @treturn boolean|nil true
 -- @treturn string why not; nothing of it is running then
 function _M.prepare(estate, options)
@@ -869,7 +869,7 @@ local function denied(failure, request)
     if type(failure) ~= "table" then
         failure = { error = tostring(failure) }
     end
-    return decisions.failed(request, failure)
+    return decisions.failed(type(request) == "table" and request or {}, failure)
 end
 
 
@@ -904,7 +904,7 @@ local function decide_with_hooks(estate, request)
     local context = seen.context or { request = request }
     if not ok then
         local failure = decision
-        decision = denied(failure, type(request) == "table" and request or {})
+        decision = denied(failure, request)
         if type(failure) == "table" then
             decision.hook, decision.headers = failure.hook, failure.headers
         end
@@ -928,7 +928,7 @@ function _M.decide(estate, request)
     end
     local ok, decision = pcall(decide, estate, request)
     if not ok then
-        decision = denied(decision, type(request) == "table" and request or {})
+        decision = denied(decision, request)
     end
     decision.revision = estate.revision
     return decision

@@ -236,7 +236,7 @@ describe("testing an estate", function()
     it("fails a test whose rule packs call what it did not foresee", function()
         local estate = open()
         estate.estate = { authorize = function()
-            local ok = pcall(estate.fakes.host.http, { url = "http://a.test/" })
+            local ok = pcall(estate.fakes.host.http, estate.fakes.host, { url = "http://a.test/" })
             assert(not ok)
             return open():decide({ api = "none" })
         end }
@@ -255,7 +255,7 @@ describe("testing an estate", function()
         local ok, err = pcall(open, { dns = { ["a.test"] = { "192.0.2.1" } }, now = 7 })
         estates.open = real
         assert(ok, err)
-        assert.same({ "192.0.2.1" }, given.host.resolve("a.test"))
+        assert.same({ "192.0.2.1" }, given.host:resolve("a.test"))
         assert.equal(7, given.now())
     end)
 
