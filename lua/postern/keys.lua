@@ -283,7 +283,7 @@ local function place_of(provider, key, rest, context)
             return nil
         end
         connection[provider] = connection[provider] or {}
-        return connection[provider], key
+        return connection[provider], key:lower()
     end
     local runner = provider.runner
     local ok, by = pcall(cache.by, context, rest, runner.config)
@@ -291,7 +291,7 @@ local function place_of(provider, key, rest, context)
         return nil, nil, ("the key `%s` of the keys pack `%s` failed: `by` of its cache: %s")
             :format(key, provider.pack, ok and "answered something that is no text" or tostring(by))
     end
-    return by and cache.kept, by and key .. "\0" .. by
+    return by and cache.kept, by and key:lower() .. "\0" .. by
 end
 
 
