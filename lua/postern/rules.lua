@@ -343,11 +343,14 @@ end
 local TOLD = { identify = true, resolve = true, before = true, after = true, log = true }
 
 
-local function returned(ok, ...)
+-- A private pack can make plain tables only: another one is a view of ours, which looks empty.
+local function returned(ok, value, ...)
     if not ok then
-        error(message_of((...)), 0)
+        error(message_of(value), 0)
+    elseif type(value) == "table" and getmetatable(value) ~= nil then
+        error("answered something else than its own: give plain values", 0)
     end
-    return ...
+    return value, ...
 end
 
 
