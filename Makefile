@@ -98,10 +98,11 @@ coverage: coverage-deps ## line and branch coverage of the core by all tests
 	@$(SUITES) build-coverage c lua
 	@gcovr --root . --filter 'core/src/' --exclude-throw-branches --print-summary build-coverage
 
-bench: build ## what a decision costs, from C and from Lua, and an estate
+bench: build ## what decisions, estates and guard rails cost
 	@$(COMPILE) $(BUILD) --target bench_decide
 	@luajit spec/bench/decide.lua $(BUILD)
 	@luajit spec/bench/estate.lua $(BUILD)
+	@luajit spec/bench/guards.lua
 
 bench-hostile: build ## how time grows with input made to be slow
 	@luajit spec/bench/hostile.lua $(BUILD)

@@ -33,13 +33,23 @@ local CLOCK_EVERY = 16
 local strings = debug.getmetatable("")
 local real_strings = strings.__index
 
+-- The folder of our modules, as sources name it.
+local HERE = debug.getinfo(1, "S").source:match("^(.*[/\\])") or "@"
+
 local active -- the call that runs now
+local run    -- what calls it
 
 
+-- Where the code that was called is, or what it called: not in a function of ours. `run` is the
+-- first of its callers.
 local function place_of(level)
-    local info = debug.getinfo(level, "Sl")
-    return info and info.currentline > 0 and ("%s:%d: "):format(info.short_src, info.currentline)
-        or ""
+    local info = debug.getinfo(level, "Slf")
+    while info and info.func ~= run
+        and (info.currentline < 1 or info.source:sub(1, #HERE) == HERE) do
+        level = level + 1
+        info = debug.getinfo(level, "Slf")
+    end
+    return info and info.func ~= run and ("%s:%d: "):format(info.short_src, info.currentline) or ""
 end
 
 
@@ -130,7 +140,7 @@ local function ended(...)
 end
 
 
-local function run(call, fn, ...)
+function run(call, fn, ...)
     enter(call)
     return ended(pcall(fn, ...))
 end

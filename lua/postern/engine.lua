@@ -865,9 +865,12 @@ function _M.reopen(estate)
 end
 
 
+-- What is raised here is a plain table. An object is not asked what it is: that could raise again.
 local function denied(failure, request)
     if type(failure) ~= "table" then
         failure = { error = tostring(failure) }
+    elseif getmetatable(failure) ~= nil then
+        failure = { error = "an error that is an object" }
     end
     return decisions.failed(type(request) == "table" and request or {}, failure)
 end
@@ -887,7 +890,7 @@ end
 local function ask_after(estate, decision, context)
     local called, deny = pcall(estate.hooks.after, estate.hooks, context, decision)
     if not called then
-        deny = { reason = "error", error = tostring(deny) }
+        deny = { reason = "error", error = "a hook failed" }
     elseif not deny then
         return decision
     end
@@ -905,7 +908,7 @@ local function decide_with_hooks(estate, request)
     if not ok then
         local failure = decision
         decision = denied(failure, request)
-        if type(failure) == "table" then
+        if type(failure) == "table" and getmetatable(failure) == nil then
             decision.hook, decision.headers = failure.hook, failure.headers
         end
     end

@@ -104,9 +104,20 @@ local function are_headers(members)
 end
 
 
+-- What somebody raised or answered, as text. A table is not asked: it may have a `__tostring`.
+local function told(value)
+    local kind = type(value)
+    if kind == "string" or kind == "number" or kind == "boolean" then
+        return tostring(value)
+    end
+    return "an error that is a " .. kind
+end
+
+
 local function check_member(name, value, wanted)
     if not wanted then
-        return ("answered the unknown member `%s`"):format(tostring(name))
+        return ("answered the unknown member `%s`")
+            :format(type(name) == "table" and "a table" or tostring(name))
     elseif type(value) ~= wanted then
         return ("answered a `%s` that is a %s: make it a %s"):format(name, type(value), wanted)
     elseif wanted == "table" and not are_texts(value) then
@@ -150,12 +161,12 @@ end
 local function ask(runner, phase, ...)
     local ok, answer, err = pcall(runner.pack[phase], ...)
     if not ok then
-        err = tostring(answer)
+        err = told(answer)
     elseif answer ~= nil then
         err = check_answer(answer, phase)
     end
     if err ~= nil then
-        return nil, ("the hook `%s` failed: %s"):format(name_of(runner), tostring(err))
+        return nil, ("the hook `%s` failed: %s"):format(name_of(runner), told(err))
     end
     return answer
 end
@@ -226,7 +237,7 @@ function Hooks:log(context, decision)
             -- Each decision may fail alike: the first is told, the second, fourth, eighth ...
             if bit.band(self.failures, self.failures - 1) == 0 then
                 self.tell(("the hook `%s` failed: %s (%d failures of hooks so far)")
-                    :format(name_of(runner), tostring(err), self.failures))
+                    :format(name_of(runner), told(err), self.failures))
             end
         end
     end

@@ -65,6 +65,12 @@ describe("a budget", function()
                        { memory = 1, seconds = 5 })
     end)
 
+    it("says the place in what was called, not in what that called of ours", function()
+        local err = assert_stopped(TIME, "local s = ('a'):rep(600)\n"
+            .. "while true do s:find('.-.-b') end", { seconds = 0.001 })
+        assert.matches("^pack.lua:2: ", err)
+    end)
+
     it("is each call's own", function()
         local budget, fn = made("local n = 0 while n < 3e4 do n = n + 1 end return n",
                                 { seconds = 0.5 })

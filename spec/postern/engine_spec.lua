@@ -538,6 +538,14 @@ describe("an engine", function()
         end
     end)
 
+    it("does not ask an object that was raised what it is", function()
+        local hostile = setmetatable({ allowed = true }, { __tostring = error, __index = error })
+        local estate = opened()
+        estate.service = { resolve = function() error(hostile, 0) end }
+        assert.same("an error that is an object", decide({ api = "open", path = "/dev/x" },
+                                                         estate).error)
+    end)
+
     it("does not carry anything from one request to the next", function()
         local requests = {
             { api = "private", path = "/dev/x", vpce = "vpce-1" },

@@ -118,7 +118,8 @@ describe("hooks", function()
     it("that fail deny", function()
         for message, answer in pairs({
             ["boom"] = function() error("boom", 0) end,
-            ["table: "] = function() error({}) end,
+            ["an error that is a table"] = function() error({}) end,
+            ["that is a table"] = function() error(setmetatable({}, { __tostring = error })) end,
             ["no database"] = function() return nil, "no database" end,
             ["answered something that is no plain table"] = answering(true),
             ["something that is no plain table"] = answering("deny"),
