@@ -24,8 +24,9 @@ local TABLE = { "concat", "insert", "remove", "sort" }
 --- The longest text a bounded library function makes, in bytes.
 _M.MOST_BYTES = 1024 * 1024
 
--- Steps that matching may take at the worst, a fraction of a second.
-local MOST_STEPS = 1e8
+-- Steps that matching may take at the worst, a fraction of a second. Half as many would refuse
+-- ordinary patterns on a header of 8 KiB.
+local MOST_STEPS = 5e7
 
 -- A longer pattern is a mistake, and would be slow to count.
 local MOST_PATTERN = 4096
@@ -69,7 +70,7 @@ local function item_at(pattern, at, bytes)
     local char, class = sub(pattern, at, at), sub(pattern, at + 1, at + 1)
     if char == "[" then
         local last = end_of_set(pattern, at)
-        return last, last - at, true
+        return last, last - at - 1, true
     elseif char == "(" or char == ")" then
         return at, 0, false
     elseif char ~= "%" then
@@ -78,9 +79,37 @@ local function item_at(pattern, at, bytes)
         return at + 3, bytes, false
     elseif class == "f" then
         local last = end_of_set(pattern, at + 2)
-        return last, last - at, false
+        return last, last - at - 1, false
     end
     return at + 1, find(class, "%d") and bytes or 1, true
+end
+
+
+-- The character that has to stand where the pattern goes on at `at`, an empty text for the end of
+-- the text; nil where that is open.
+local function wanted_at(pattern, at)
+    at = find(pattern, "[^()]", at) or #pattern + 1
+    local char = sub(pattern, at, at)
+    if char == "$" and at == #pattern then
+        return ""
+    elseif char == "%" then
+        at = at + 1
+        char = sub(pattern, at, at)
+        if char == "" or find(char, "%w") then
+            return nil
+        end
+    elseif char == "" or find(char, "[%^%$%.%[%*%+%-%?]") then
+        return nil
+    end
+    return not find(pattern, "^[*?-]", at + 1) and char or nil
+end
+
+
+-- Whether a repeated item can end at one place only: where what it cannot be has to follow.
+local function is_settled(pattern, item, at)
+    local wanted = wanted_at(pattern, at)
+    return wanted == "" or (wanted and not find(item, "^%%%d")
+        and not find(wanted, "^" .. item .. "$"))
 end
 
 
@@ -99,16 +128,18 @@ local function steps_of(pattern, bytes, anchored)
     end
     while at <= #pattern and steps <= MOST_STEPS do
         local last, cost, may_repeat = item_at(pattern, at, bytes)
-        local how = may_repeat and sub(pattern, last + 1, last + 1)
+        local item, how = sub(pattern, at, last), may_repeat and sub(pattern, last + 1, last + 1)
         at = last + ((REPEATS[how] or how == "?") and 2 or 1)
-        -- Behind the last item nothing fails, hence nothing is tried again.
-        local is_last = find(pattern, "^%)*$", at)
-        if REPEATS[how] and not is_last then
-            again()
-        elseif how == "?" then
+        if how == "?" then
             ways = ways * 2
+        elseif REPEATS[how] and find(pattern, "^%)*$", at) then
+            steps = steps + cost * bytes -- behind it nothing fails, hence nothing is tried again
+        elseif REPEATS[how] and is_settled(pattern, item, at) then
+            steps = steps + ways * cost * bytes / 2
+        elseif REPEATS[how] then
+            again()
         end
-        steps = steps + ways * cost + (is_last and bytes * cost or 0)
+        steps = steps + ways * cost
     end
     return steps
 end

@@ -383,6 +383,28 @@ local function budget_of(pack, guard, limits)
 end
 
 
+-- What a pack has from a shipped one runs as that does.
+local function is_of_base(pack, name)
+    return pack.base ~= nil and pack.base[name] == pack[name]
+end
+
+
+-- The pack itself calls functions of its bases by these: real strings for them, and it pays.
+local function charge_bases(pack)
+    local base = pack.base
+    while base do
+        for name, member in pairs(base) do
+            if type(member) == "function" then
+                base[name] = function(...)
+                    return budgets.charged(member, ...)
+                end
+            end
+        end
+        base = base.base
+    end
+end
+
+
 -- The pack as others call it. It is a table of its own: the file keeps the one it returned, and
 -- could put functions without a budget there when nobody looks any more.
 local function guarded_pack(pack, guard, limits)
@@ -390,9 +412,11 @@ local function guarded_pack(pack, guard, limits)
     local made = frozen.copy(pack)
     for name, member in pairs(pack) do
         if type(member) == "function" then
-            made[name] = guarded(budget, member, TOLD[name])
+            made[name] = is_of_base(pack, name) and member
+                or guarded(budget, member, TOLD[name])
         end
     end
+    charge_bases(pack)
     made.keys = guard_all(budget, pack.keys, true)
     made.prefixes = guard_all(budget, pack.prefixes, true)
     for name, how in pairs(pack.cache or {}) do

@@ -44,8 +44,9 @@ for _, row in ipairs({
     { "local t = {} for i = 1, 1e9 do t[i] = i end" },
     { "local t = {} for i = 1, 1e6 do t[i] = i end while true do table.insert(t, 1, 0) end", 9 },
     { "local t = {} for i = 1, 1e6 do t[i] = -i end table.sort(t)", 0.05 },
-    { "local s = ('a'):rep(666) while true do s:find('.-.-b') end" },
-    { "local s = ('a'):rep(180) while true do s:find('.-.-.-b') end" },
+    { "local s = ('a'):rep(500) while true do s:find('.-.-b') end" },
+    { "local s = ('a'):rep(150) while true do s:find('.-.-.-b') end" },
+    { "local s = ('a'):rep(9000) while true do s:find('%a+1') end" },
     { "local s = ('a'):rep(2 ^ 20) while true do s:find(s:sub(1, 1000) .. 'b', 1, true) end" },
     { "local s = ('a'):rep(2 ^ 20) while true do s:upper() end" },
 }) do

@@ -439,6 +439,28 @@ describe("packs based on others", function()
         assert.equal(pack.base.decide, pack.decide)
     end)
 
+    it("run what they have of it as that does, and the rest within their budget", function()
+        local base = [[return { kind = "flows", name = "base", api = 1, gates = {},
+            check = function() return #("x"):rep(2 ^ 21) end,
+            caller = function() return #("x"):rep(2 ^ 21) end, decide = function() end }]]
+        local mine = [[local pack = { kind = "flows", name = "mine", api = 1, based_on = "base" }
+            function pack.caller() return pack.base.caller() + #("x"):rep(5) end
+            function pack.decide() return ("x"):rep(2 ^ 21) end
+            function pack.sees() while true do pack.base.caller() end end
+            return pack]]
+        local pack = assert(rules.load_file("mine.lua", function(path)
+            return path == "mine.lua" and mine or shipped({ base = base })(path)
+        end))
+        assert.equal(2 ^ 21, pack.check())
+        assert.equal(2 ^ 21 + 5, pack.caller())
+        local ok, err = pcall(pack.decide)
+        assert.is_false(ok)
+        assert.matches("a text of more than 1048576 bytes", err, 1, true)
+        ok, err = pcall(pack.sees)
+        assert.is_false(ok)
+        assert.matches("of processor time is used up", err, 1, true)
+    end)
+
     it("say what is wrong with the base", function()
         local function why(text, texts)
             local pack, err = rules.read(text, "x.lua", "flows", texts and shipped(texts))

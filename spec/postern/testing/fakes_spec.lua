@@ -43,7 +43,7 @@ describe("a made-up host", function()
         assert.same({ nil, "connection refused" }, { host:http({ url = "http://down.test/" }) })
         assert.same({ nil, "timeout" }, { host:http({ url = "http://slow.test/" }) })
         local all = fakes.new({ http = function(request) return { body = request.url } end }).host
-        assert.equal("http://b.test/", all.http({ url = "http://b.test/" }).body)
+        assert.equal("http://b.test/", all:http({ url = "http://b.test/" }).body)
     end)
 
     it("refuses and remembers what nobody foresaw", function()
