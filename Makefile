@@ -99,10 +99,11 @@ coverage: coverage-deps ## line and branch coverage of the C code by all tests
 	@$(SUITES) build-coverage c lua
 	@gcovr --root . --filter 'core/src/' --filter 'http/src/' --exclude-throw-branches --print-summary build-coverage
 
-bench: build ## what a decision costs, from C and from Lua, and an estate
+bench: build ## what decisions, estates and guard rails cost
 	@$(COMPILE) $(BUILD) --target bench_decide
 	@luajit spec/bench/decide.lua $(BUILD)
 	@luajit spec/bench/estate.lua $(BUILD)
+	@luajit spec/bench/guards.lua
 
 bench-scripting: build ## keys, hooks and 10,000 decisions that wait during a reload
 	@luajit spec/bench/scripting.lua $(BUILD)

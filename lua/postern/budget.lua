@@ -8,8 +8,8 @@
 -- before the next look.
 --
 -- LuaJIT has one hook and one metatable of strings for the whole virtual machine. So a budget is
--- put aside while code of ours runs for the pack (`outside`), and other coroutines never run
--- within it.
+-- put aside while code of ours runs for the pack, whether that counts (`charged`) or not
+-- (`outside`), and other coroutines never run within it.
 --
 -- *Dependencies*: none
 --
@@ -23,9 +23,9 @@ Budget.__index = Budget
 --- What a call gets unless it is said otherwise: seconds of processor time, and MiB of memory.
 _M.SECONDS, _M.MEMORY = 0.05, 16
 
--- Instructions between two looks. A string can double every few of them, so 64 would let a limit of
--- 16 MiB be passed by gigabytes; with 16 it is some hundred megabytes.
-local STEP = 16
+-- Instructions between two looks. A string can quadruple every five of them, so 64 would let a
+-- limit of 16 MiB be passed by gigabytes; with 8 it is some hundred megabytes.
+local STEP = 8
 
 -- The clock is a system call, asked at every so many looks only.
 local CLOCK_EVERY = 16
@@ -33,13 +33,59 @@ local CLOCK_EVERY = 16
 local strings = debug.getmetatable("")
 local real_strings = strings.__index
 
+-- The folder of our modules, as sources name it.
+local HERE = debug.getinfo(1, "S").source:match("^(.*[/\\])") or "@"
+
 local active -- the call that runs now
+local run    -- what calls it
 
 
+-- Where the code that was called is, or what it called: not in a function of ours. `run` is the
+-- first of its callers.
 local function place_of(level)
-    local info = debug.getinfo(level, "Sl")
-    return info and info.currentline > 0 and ("%s:%d: "):format(info.short_src, info.currentline)
-        or ""
+    local info = debug.getinfo(level, "Slf")
+    while info and info.func ~= run
+        and (info.currentline < 1 or info.source:sub(1, #HERE) == HERE) do
+        level = level + 1
+        info = debug.getinfo(level, "Slf")
+    end
+    return info and info.func ~= run and ("%s:%d: "):format(info.short_src, info.currentline) or ""
+end
+
+
+-- What is used up, or nil.
+local function excess(call, ask_clock)
+    if collectgarbage("count") - call.base > call.kilobytes_left then
+        return ("the budget of %g MiB of memory is used up"):format(call.kilobytes / 1024)
+    elseif ask_clock and os.clock() - call.entered > call.seconds_left then
+        return ("the budget of %g s of processor time is used up"):format(call.seconds)
+    end
+    return nil
+end
+
+
+-- The hook comes off first: it must not fire again in what follows.
+local function put_aside()
+    debug.sethook()
+    local call = active
+    strings.__index = real_strings
+    active = nil
+    return call
+end
+
+
+local function charge(call)
+    call.seconds_left = call.seconds_left - (os.clock() - call.entered)
+    -- A collection on the way gives back at most what the call had.
+    call.kilobytes_left = math.min(call.kilobytes,
+        call.kilobytes_left - (collectgarbage("count") - call.base))
+end
+
+
+local function leave()
+    local call = put_aside()
+    charge(call)
+    return call
 end
 
 
@@ -49,31 +95,25 @@ local function look()
         return
     end
     call.looks = call.looks + 1
-    if collectgarbage("count") - call.base > call.kilobytes then
-        error(("%sthe budget of %g MiB of memory is used up")
-            :format(place_of(3), call.kilobytes / 1024), 0)
-    elseif call.looks % CLOCK_EVERY == 0 and os.clock() - call.entered > call.left then
-        error(("%sthe budget of %g s of processor time is used up")
-            :format(place_of(3), call.seconds), 0)
+    local why = excess(call, call.looks % CLOCK_EVERY == 0)
+    if why then
+        local place = place_of(3)
+        put_aside()
+        error(place .. why, 0)
     end
 end
 
 
-local function enter(call)
+local function take_up(call)
     active = call
-    call.entered, call.base = os.clock(), collectgarbage("count")
     strings.__index = call.strings
     debug.sethook(look, "", STEP)
 end
 
 
-local function leave()
-    local call = active
-    debug.sethook()
-    strings.__index = real_strings
-    call.left = call.left - (os.clock() - call.entered)
-    active = nil
-    return call
+local function enter(call)
+    call.entered, call.base = os.clock(), collectgarbage("count")
+    take_up(call)
 end
 
 
@@ -92,13 +132,26 @@ function _M.new(limits, string_library)
 end
 
 
-local function finish(outer, ok, ...)
-    -- A call that was stopped while it was outside has put itself aside already.
+local function ended(...)
     if active then
-        leave()
+        put_aside()
     end
+    return ...
+end
+
+
+function run(call, fn, ...)
+    enter(call)
+    return ended(pcall(fn, ...))
+end
+
+
+local function finish(outer, ran, ok, ...)
     if outer then
         enter(outer)
+    end
+    if not ran then
+        return false, ok
     end
     return ok, ...
 end
@@ -111,22 +164,39 @@ end
 -- @return what it returned, or what it raised
 function Budget:call(fn, ...)
     local outer = active and leave()
-    enter({
-        seconds = self.seconds, left = self.seconds, kilobytes = self.kilobytes,
+    -- Two calls protect: the hook may still fire between the end of `fn` and the moment when it is
+    -- taken off.
+    return finish(outer, pcall(run, {
+        seconds = self.seconds, seconds_left = self.seconds,
+        kilobytes = self.kilobytes, kilobytes_left = self.kilobytes,
         strings = self.strings, looks = 0,
-    })
-    return finish(outer, pcall(fn, ...))
+    }, fn, ...))
 end
 
 
-local function come_back(call, ok, ...)
+local function resumed(resume, call, ok, ...)
     if call then
-        enter(call)
+        resume(call)
     end
     if not ok then
         error((...), 0)
     end
     return ...
+end
+
+
+-- Few instructions between two calls of ours may never be enough for a look, so these look as well.
+local function need_some_left(call)
+    local why = excess(call, true)
+    if why then
+        error(why, 0)
+    end
+end
+
+
+local function come_back(call)
+    need_some_left(call)
+    take_up(call)
 end
 
 
@@ -136,8 +206,22 @@ end
 -- @param ... its arguments
 -- @return what it returns; what it raises is raised
 function _M.outside(fn, ...)
-    local call = active and leave()
-    return come_back(call, pcall(fn, ...))
+    local call = active and put_aside()
+    if call then
+        need_some_left(call)
+        charge(call)
+    end
+    return resumed(enter, call, pcall(fn, ...))
+end
+
+
+--- Calls a function of ours for code within a budget that pays for it: the hook is off and methods
+-- of strings are the real ones, but time and memory count. It does not yield.
+-- @tparam function fn
+-- @param ... its arguments
+-- @return what it returns; what it raises is raised
+function _M.charged(fn, ...)
+    return resumed(come_back, active and put_aside(), pcall(fn, ...))
 end
 
 

@@ -134,6 +134,34 @@ function _M.failed(request, failure)
 end
 
 
+-- What a decision shows to rule packs.
+local SHOWN = { "allowed", "decision", "reason", "status", "because", "error", "code", "revision",
+                "reachability", "match_kind", "same_account", "hook" }
+
+local function copied(members)
+    local copy = {}
+    for name, value in pairs(members or {}) do
+        copy[name] = value
+    end
+    return copy
+end
+
+
+--- What a decision is, for rule packs: plain tables that nothing else refers to.
+-- @tparam Decision decision
+-- @treturn table its outcome and reasons, `deciding`, `gates`, `obligations` and `headers`
+function _M.view(decision)
+    local view = {}
+    for _, name in ipairs(SHOWN) do
+        view[name] = decision[name]
+    end
+    view.deciding = decision.deciding and copied(decision.deciding)
+    view.gates = copied(decision.gates)
+    view.obligations, view.headers = copied(decision.obligations), copied(decision.headers)
+    return view
+end
+
+
 -- ---- The trace as a table --------------------------------------------------
 
 

@@ -936,11 +936,14 @@ function _M.reopen(estate)
 end
 
 
+-- What is raised here is a plain table. An object is not asked what it is: that could raise again.
 local function denied(failure, request)
     if type(failure) ~= "table" then
         failure = { error = tostring(failure) }
+    elseif getmetatable(failure) ~= nil then
+        failure = { error = "an error that is an object" }
     end
-    return decisions.failed(request, failure)
+    return decisions.failed(type(request) == "table" and request or {}, failure)
 end
 
 
@@ -958,7 +961,7 @@ end
 local function ask_after(estate, decision, context)
     local called, deny = pcall(estate.hooks.after, estate.hooks, context, decision)
     if not called then
-        deny = { reason = "error", error = tostring(deny) }
+        deny = { reason = "error", error = "a hook failed" }
     elseif not deny then
         return decision
     end
@@ -975,8 +978,8 @@ local function decide_with_hooks(estate, request)
     local context = seen.context or { request = request }
     if not ok then
         local failure = decision
-        decision = denied(failure, type(request) == "table" and request or {})
-        if type(failure) == "table" then
+        decision = denied(failure, request)
+        if type(failure) == "table" and getmetatable(failure) == nil then
             decision.hook, decision.headers = failure.hook, failure.headers
         end
     end
@@ -1001,7 +1004,7 @@ function _M.decide(estate, request)
     end
     local ok, decision = pcall(decide, estate, request)
     if not ok then
-        decision = denied(decision, type(request) == "table" and request or {})
+        decision = denied(decision, request)
     end
     decision.revision = estate.revision
     return decision

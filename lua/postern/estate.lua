@@ -30,6 +30,9 @@ Estate.__index = Estate
 -- raises it on request; so does `policy_limit`.
 local API_POLICY_LIMIT = 8192
 
+-- Estates that packs open for each other.
+local MAX_CHAIN = 5
+
 -- The flow of calls to an API, and that of services without a flow of their name.
 local FLOWS = { gateway = "api_gateway", other = "generic" }
 
@@ -996,15 +999,21 @@ local function warn_of_keys(self, estate)
 end
 
 
--- Another estate, for packs that compare. None of those in `chain` again: it would never end.
+-- Another estate, for packs that compare. None of those in `chain` again: it would never end. A
+-- path can be spelled in many ways, so there are only so many.
 local function opener(estate_path, options, opened)
-    local chain = { [estate_path] = true }
+    local chain, depth = { [estate_path] = true }, 1
     for path in pairs(options.chain or NONE) do
-        chain[path] = true
+        chain[path], depth = true, depth + 1
     end
     return function(path)
-        if chain[path] then
+        if type(path) ~= "string" then
+            return nil, ("the path of an estate is a %s: give a text"):format(type(path))
+        elseif chain[path] then
             return nil, ("the estate `%s` is being opened already"):format(path)
+        elseif depth >= MAX_CHAIN then
+            return nil, ("more than %d estates open each other: `%s` is not opened")
+                :format(MAX_CHAIN - 1, path)
         end
         local other, err = _M.open(path, {
             read = options.read, now = options.now, log = options.log, host = options.host,
@@ -1027,9 +1036,12 @@ local function prepare(self, estate, options)
     })
     if ok then
         warn_of_keys(self, estate)
-    else
-        config.add(self.problems, { file = self.path }, err)
+        return
     end
+    for _, other in ipairs(estate.opened) do
+        other:close()
+    end
+    config.add(self.problems, { file = self.path }, err)
 end
 
 
@@ -1038,8 +1050,8 @@ end
 -- @tparam table options `read` (a host's reader), `now` (a host's clock); optionally `log`
 -- (`function(message)`, for the operator), `host` (what packs may wait with, see
 -- `postern.host.uv`), `pause` (a function that is called between any two pieces of the work, so
--- that others get their turn), and `previous` (the estate in whose place this one comes: its packs may
--- take over the state of theirs)
+-- that others get their turn), and `previous` (the estate in whose place this one comes: its packs
+-- may take over the state of theirs)
 -- @treturn Estate|nil `warnings`: problems that keep nothing from working; `close` it when nobody
 -- asks it any more
 -- @treturn Problems every problem; as text one line each, `file:line: message`

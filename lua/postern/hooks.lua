@@ -6,10 +6,11 @@
 -- asked for is a deny. A hook that fails denies, with reason `error`; one of `log` comes too late
 -- for that, so it is told to the operator.
 --
--- *Dependencies*: none (runners are handed in)
+-- *Dependencies*: postern.decision (runners are handed in)
 --
 -- @module postern.hooks
 local bit = require("bit")
+local decisions = require("postern.decision")
 
 
 local _M = {}
@@ -21,10 +22,6 @@ local FORBIDDEN = 403
 
 -- Of a pack that says nothing else.
 local PRIORITY = 100
-
--- What a decision shows to hooks.
-local SHOWN = { "allowed", "decision", "reason", "status", "because", "error", "code", "revision",
-                "reachability", "match_kind", "same_account", "hook" }
 
 local ANSWERS = {
     before = { deny = "string", status = "number", headers = "table" },
@@ -70,25 +67,24 @@ local function copied(members)
 end
 
 
--- A plain table that says what the decision is, and is nothing but that.
-local function view_of(decision)
-    local view = {}
-    for _, name in ipairs(SHOWN) do
-        view[name] = decision[name]
-    end
-    view.deciding = decision.deciding and copied(decision.deciding)
-    view.gates = copied(decision.gates)
-    view.obligations, view.headers = copied(decision.obligations), copied(decision.headers)
-    return view
-end
-
-
 -- ---- Answers ---------------------------------------------------------------
+
+
+-- Longer texts are no reason, obligation or header: a client would have to take them.
+local LONGEST_TEXT = 8192
+
+-- Headers by which the host tells where an answer ends.
+local FRAMING = { ["content-length"] = true, ["transfer-encoding"] = true, connection = true }
+
+
+local function is_text(value)
+    return type(value) == "string" and #value <= LONGEST_TEXT
+end
 
 
 local function are_texts(members)
     for name, value in pairs(members) do
-        if type(name) ~= "string" or type(value) ~= "string" then
+        if not is_text(name) or not is_text(value) then
             return false
         end
     end
@@ -96,14 +92,41 @@ local function are_texts(members)
 end
 
 
--- Header names and values that cannot end the line they stand on.
+-- Header names, and values that cannot end the line they stand on.
 local function are_headers(members)
     for name, value in pairs(members) do
-        if not name:find("^[%w!#$%%&'*+.^_`|~-]+$") or value:find("[%z\r\n]") then
+        if not name:find("^[%w!#$%%&'*+.^_`|~-]+$") or FRAMING[name:lower()]
+            or value:gsub("\t", ""):find("%c") then
             return false
         end
     end
     return true
+end
+
+
+-- What somebody raised or answered, as text. A table is not asked: it may have a `__tostring`.
+local function told(value)
+    local kind = type(value)
+    if kind == "string" or kind == "number" or kind == "boolean" then
+        return tostring(value)
+    end
+    return "an error that is a " .. kind
+end
+
+
+local function check_member(name, value, wanted)
+    if not wanted then
+        return ("answered the unknown member `%s`")
+            :format(type(name) == "table" and "a table" or tostring(name))
+    elseif type(value) ~= wanted then
+        return ("answered a `%s` that is a %s: make it a %s"):format(name, type(value), wanted)
+    elseif wanted == "table" and not are_texts(value) then
+        return ("answered `%s` that are not names with texts of %d bytes at most")
+            :format(name, LONGEST_TEXT)
+    elseif wanted == "string" and not is_text(value) then
+        return ("answered a `%s` of more than %d bytes"):format(name, LONGEST_TEXT)
+    end
+    return nil
 end
 
 
@@ -112,20 +135,18 @@ local function check_answer(answer, phase)
         return "answered something that is no plain table"
     end
     for name, value in next, answer do
-        local wanted = ANSWERS[phase][name]
-        if not wanted then
-            return ("answered the unknown member `%s`"):format(tostring(name))
-        elseif type(value) ~= wanted then
-            return ("answered a `%s` that is a %s: make it a %s"):format(name, type(value), wanted)
-        elseif wanted == "table" and not are_texts(value) then
-            return ("answered `%s` that are not names with texts"):format(name)
+        local wrong = check_member(name, value, ANSWERS[phase][name])
+        if wrong then
+            return wrong
         end
     end
     if answer.headers and not are_headers(answer.headers) then
-        return "answered `headers` that are none"
+        return "answered `headers` that are none, or that are the host's to set"
     elseif answer.status and not (answer.status >= 400 and answer.status <= 599
         and answer.status % 1 == 0) then
         return "answered a `status` that denies nothing: give 400 to 599"
+    elseif not answer.deny and (answer.status or phase == "before") then
+        return "answered without a `deny`: say why"
     end
     return nil
 end
@@ -140,12 +161,12 @@ end
 local function ask(runner, phase, ...)
     local ok, answer, err = pcall(runner.pack[phase], ...)
     if not ok then
-        err = tostring(answer)
+        err = told(answer)
     elseif answer ~= nil then
         err = check_answer(answer, phase)
     end
     if err ~= nil then
-        return nil, ("the hook `%s` failed: %s"):format(name_of(runner), tostring(err))
+        return nil, ("the hook `%s` failed: %s"):format(name_of(runner), told(err))
     end
     return answer
 end
@@ -156,8 +177,8 @@ end
 
 --- Asks the hooks that may deny before any policy is asked.
 -- @tparam table context
--- @treturn table|nil the deny of the first that denies or fails: `reason`, `error`, `status`, `hook`,
--- `headers`
+-- @treturn table|nil the deny of the first that denies or fails: `reason`, `error`, `status`,
+-- `hook`, `headers`
 function Hooks:before(context)
     for _, runner in ipairs(self.before_hooks) do
         local answer, err = ask(runner, "before", context, runner.config, runner.tools)
@@ -186,7 +207,7 @@ end
 -- @treturn table|nil a deny to put in its place, as of `before`
 function Hooks:after(context, decision)
     for _, runner in ipairs(self.after_hooks) do
-        local answer, err = ask(runner, "after", context, view_of(decision), runner.config,
+        local answer, err = ask(runner, "after", context, decisions.view(decision), runner.config,
                                 runner.tools)
         if err then
             return { reason = "error", error = err, hook = name_of(runner) }
@@ -209,14 +230,14 @@ end
 -- @tparam Decision decision
 function Hooks:log(context, decision)
     for _, runner in ipairs(self.log_hooks) do
-        local ok, err = pcall(runner.pack.log, context, view_of(decision), runner.config,
+        local ok, err = pcall(runner.pack.log, context, decisions.view(decision), runner.config,
                               runner.tools)
         if not ok then
             self.failures = self.failures + 1
-            -- Each decision may fail alike: the first is told, then every second, fourth, eighth ...
+            -- Each decision may fail alike: the first is told, the second, fourth, eighth ...
             if bit.band(self.failures, self.failures - 1) == 0 then
                 self.tell(("the hook `%s` failed: %s (%d failures of hooks so far)")
-                    :format(name_of(runner), tostring(err), self.failures))
+                    :format(name_of(runner), told(err), self.failures))
             end
         end
     end

@@ -4,10 +4,11 @@
 -- them refuses the request, and no later pack is asked: a caller with a bad signature must not
 -- come in as somebody else, nor as nobody.
 --
--- *Dependencies*: postern.crypto
+-- *Dependencies*: postern.crypto, postern.budget
 --
 -- @module postern.identities
 local crypto = require("postern.crypto")
+local budgets = require("postern.budget")
 
 
 local _M = {}
@@ -88,13 +89,17 @@ local function is_role_of(role_arn, short_arn)
 end
 
 
-local function copy(value)
+-- A table that is there twice is copied once, so that no table is too much.
+local function copy(value, copies)
     if type(value) ~= "table" then
         return value
+    elseif copies[value] then
+        return copies[value]
     end
     local to = {}
+    copies[value] = to
     for name, member in pairs(value) do
-        to[name] = copy(member)
+        to[name] = copy(member, copies)
     end
     return to
 end
@@ -106,7 +111,7 @@ end
 -- @treturn table|nil kind, arn, account and, where the ARN tells, name or role_arn
 -- @treturn string why not
 function _M.principal(value)
-    local principal = type(value) == "table" and copy(value) or { arn = value }
+    local principal = type(value) == "table" and copy(value, {}) or { arn = value }
     if type(principal.arn) ~= "string" then
         return nil, "a principal is an ARN or a table with `arn`"
     end
@@ -145,6 +150,19 @@ function _M.tools(now)
 end
 
 
+-- A table for each pack, since what one puts there would be what the next believes. Private packs
+-- pay for what they ask.
+local function tools_of_pack(tools)
+    local own = {}
+    for name, fn in pairs(tools) do
+        own[name] = function(...)
+            return budgets.charged(fn, ...)
+        end
+    end
+    return own
+end
+
+
 --- Checks the configuration of some identity packs.
 -- @tparam table entries in order: `{ pack = pack, config = table or nil }`; a pack's `check` gets
 -- its configuration and the tools
@@ -154,15 +172,15 @@ end
 function _M.new(entries, tools)
     local checked = {}
     for i, entry in ipairs(entries) do
-        local config = entry.config or {}
-        local called, ok, err = pcall(entry.pack.check, config, tools)
+        local config, own = entry.config or {}, tools_of_pack(tools)
+        local called, ok, err = pcall(entry.pack.check, config, own)
         if not called or not ok then
             return nil, ("identity `%s`: %s")
                 :format(entry.pack.name, tostring(called and err or ok))
         end
-        checked[i] = { pack = entry.pack, config = config }
+        checked[i] = { pack = entry.pack, config = config, tools = own }
     end
-    return setmetatable({ entries = checked, tools = tools }, Identities)
+    return setmetatable({ entries = checked }, Identities)
 end
 
 
@@ -172,9 +190,9 @@ end
 
 
 -- What one pack answers: a principal, nothing, or nil and a failure.
-local function ask(entry, context, tools)
+local function ask(entry, context)
     local pack = entry.pack
-    local called, principal, err, code = pcall(pack.identify, context, entry.config, tools)
+    local called, principal, err, code = pcall(pack.identify, context, entry.config, entry.tools)
     if not called then
         return nil, failure("IDENTITY_FAILURE", tostring(principal), pack)
     elseif principal == nil and err == nil then
@@ -199,7 +217,7 @@ end
 -- operator (never for the client), `pack`; no `pack` when no credentials were found at all
 function Identities:identify(context)
     for _, entry in ipairs(self.entries) do
-        local principal, refusal = ask(entry, context, self.tools)
+        local principal, refusal = ask(entry, context)
         if principal or refusal then
             return principal, refusal
         end

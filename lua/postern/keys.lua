@@ -4,8 +4,8 @@
 -- failed. Absent is a fact the language has rules for; failed means that nothing is known, and the
 -- caller must deny. Only the keys that a set mentions are ever asked for.
 --
--- A pack may keep its answers: for a time, by a text that says what the answer depends on, or as long
--- as the client's connection lasts. Absent is kept like a value; a failure is not.
+-- A pack may keep its answers: for a time, by a text that says what the answer depends on, or as
+-- long as the client's connection lasts. Absent is kept like a value; a failure is not.
 --
 -- *Dependencies*: postern.cidr, postern.cache, postern.request
 --
@@ -192,9 +192,9 @@ end
 
 --- Makes a registry of the providers of some packs.
 -- @tparam {Runner,...} runners of keys packs, see `postern.runner` and `postern.rules`; a pack may
--- have `types` (name to `string`, `arn`, `ip`, `bool`, `numeric` or `date`, with `[]` behind it when
--- the key may have several values), `lazy` (true: its keys are only resolved when a decision needs
--- them, and may then wait) and `cache`
+-- have `types` (name to `string`, `arn`, `ip`, `bool`, `numeric` or `date`, with `[]` behind it
+-- when the key may have several values), `lazy` (true: its keys are only resolved when a decision
+-- needs them, and may then wait) and `cache`
 -- @tparam[opt] function now the clock of what is kept for a time; needed where a pack has `cache`
 -- @treturn Registry|nil
 -- @treturn string why not; two packs that provide one key are named both
@@ -283,7 +283,7 @@ local function place_of(provider, key, rest, context)
             return nil
         end
         connection[provider] = connection[provider] or {}
-        return connection[provider], key
+        return connection[provider], key:lower()
     end
     local runner = provider.runner
     local ok, by = pcall(cache.by, context, rest, runner.config)
@@ -291,7 +291,7 @@ local function place_of(provider, key, rest, context)
         return nil, nil, ("the key `%s` of the keys pack `%s` failed: `by` of its cache: %s")
             :format(key, provider.pack, ok and "answered something that is no text" or tostring(by))
     end
-    return by and cache.kept, by and key .. "\0" .. by
+    return by and cache.kept, by and key:lower() .. "\0" .. by
 end
 
 
@@ -322,8 +322,9 @@ local function ask(provider, key, rest, context)
     elseif not place then
         return ask_provider(provider, key, rest, context)
     end
-    local value, err = kept_at(provider, place, name), nil
+    local value = kept_at(provider, place, name)
     if value == nil then
+        local err
         value, err = ask_provider(provider, key, rest, context)
         if err then
             return nil, err

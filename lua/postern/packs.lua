@@ -31,14 +31,16 @@ local SINGULAR = { services = true, tables = true }
 --- Makes the collection.
 -- @tparam function read a host's reader
 -- @tparam[opt] function pause called between two packs
--- @treturn Packs `by_name`: `kind/name` to `{pack, config, limits}`; `order`: the names, in the order
--- of loading
+-- @treturn Packs `by_name`: `kind/name` to `{pack, config, limits}`; `order`: the names, in the
+-- order of loading
 function _M.new(read, pause)
-    return setmetatable({ read = read, pause = pause or function() end, by_name = {}, order = {}, named = {} }, Packs)
+    return setmetatable({
+        read = read, pause = pause or function() end, by_name = {}, order = {}, named = {},
+    }, Packs)
 end
 
 
--- A path names a private pack, `kind/name` a shipped one, and `name` one of the kind that is wanted.
+-- A path names a private pack, `kind/name` a shipped one, `name` one of the kind that is wanted.
 local function load_pack(self, entry, kind)
     local name = entry.value
     if name:match("%.lua$") then
@@ -172,6 +174,9 @@ end
 -- @treturn table|nil the pack
 -- @treturn string why not
 function Packs:load_identity(entry)
+    if entry.members.limits ~= nil then
+        return nil, "`limits` belongs to packs of keys and hooks"
+    end
     return load_pack(self, entry, "identities")
 end
 

@@ -146,7 +146,8 @@ function _M.check_limits(limits)
             return nil, ("`limits`: unknown limit `%s`: there are %s"):format(tostring(name),
                 quoted(_M.LIMITS))
         elseif name == "open" and not OPEN[value] then
-            return nil, ("`limits`: `open` is `%s`: give `deny` or `absent`"):format(tostring(value))
+            return nil, ("`limits`: `open` is `%s`: give `deny` or `absent`")
+                :format(tostring(value))
         elseif name ~= "open" and not (type(value) == "number" and value > 0 and value < 1e9) then
             return nil, ("`limits`: `%s`: give a number above 0"):format(name)
         end
@@ -157,8 +158,8 @@ end
 
 local function check_cache(pack)
     for key, how in pairs(pack.cache or {}) do
-        local timed = type(how) == "table" and type(how.seconds) == "number"
-            and type(how.by) == "function"
+        local timed = type(how) == "table" and type(how.by) == "function"
+            and type(how.seconds) == "number" and how.seconds > 0 and how.seconds < 1e9
         if not timed and not (type(how) == "table" and how.connection == true) then
             return nil, ("`cache`: `%s`: give `{ seconds =, by = function }` or "
                 .. "`{ connection = true }`"):format(tostring(key))
@@ -197,6 +198,9 @@ local function check_complete(pack)
     if ok then
         ok, err = check_cache(pack)
     end
+    if ok and pack.priority ~= pack.priority then
+        ok, err = nil, "`priority` is no number that others can be compared with"
+    end
     return ok, err
 end
 
@@ -221,6 +225,17 @@ local function check_header(pack, kind)
 end
 
 
+-- An error that says more than this says nothing.
+local LONGEST_ERROR = 1000
+
+local function message_of(err)
+    if type(err) ~= "string" then
+        return ("an error that is a %s"):format(type(err))
+    end
+    return #err > LONGEST_ERROR and err:sub(1, LONGEST_ERROR) .. "..." or err
+end
+
+
 -- Runs the text of one pack; what it is based on is left for later. `guard` runs private ones.
 local function read_alone(text, name, kind, guard)
     -- Text only: bytecode is not verified when it is loaded.
@@ -238,7 +253,7 @@ local function read_alone(text, name, kind, guard)
         ok, pack = pcall(chunk)
     end
     if not ok then
-        return nil, ("%s: fails while loading: %s"):format(name, tostring(pack))
+        return nil, ("%s: fails while loading: %s"):format(name, message_of(pack))
     end
     ok, err = check_header(pack, kind)
     if not ok then
@@ -329,16 +344,14 @@ end
 local TOLD = { identify = true, resolve = true, before = true, after = true, log = true }
 
 
-local function message_of(err)
-    return type(err) == "string" and err or ("an error that is a %s"):format(type(err))
-end
-
-
-local function returned(ok, ...)
+-- A private pack can make plain tables only: another one is a view of ours, which looks empty.
+local function returned(ok, value, ...)
     if not ok then
-        error(message_of((...)), 0)
+        error(message_of(value), 0)
+    elseif type(value) == "table" and getmetatable(value) ~= nil then
+        error("answered something else than its own: give plain values", 0)
     end
-    return ...
+    return value, ...
 end
 
 
@@ -362,28 +375,61 @@ local function guard_all(budget, functions, told)
 end
 
 
-local function guard_pack(pack, guard, limits)
-    -- A pack may ask for more in its own file: it is the file that is trusted.
+-- A pack may ask for more in its own file: it is the file that is trusted.
+local function budget_of(pack, guard, limits)
     local own = pack.limits or {}
-    local budget = budgets.new({
+    return budgets.new({
         seconds = limits.seconds or own.seconds, memory = limits.memory or own.memory,
-    }, guard.environment.string)
-    for name, member in pairs(pack) do
-        if type(member) == "function" then
-            pack[name] = guarded(budget, member, TOLD[name])
+    }, guard.methods)
+end
+
+
+-- What a pack has from a shipped one runs as that does.
+local function is_of_base(pack, name)
+    return pack.base ~= nil and pack.base[name] == pack[name]
+end
+
+
+-- The pack itself calls functions of its bases by these: real strings for them, and it pays.
+local function charge_bases(pack)
+    local base = pack.base
+    while base do
+        for name, member in pairs(base) do
+            if type(member) == "function" then
+                base[name] = function(...)
+                    return budgets.charged(member, ...)
+                end
+            end
         end
-    end
-    pack.keys = guard_all(budget, pack.keys, true)
-    pack.prefixes = guard_all(budget, pack.prefixes, true)
-    for _, how in pairs(pack.cache or {}) do
-        how.by = how.by and guarded(budget, how.by, true)
+        base = base.base
     end
 end
 
 
+-- The pack as others call it. It is a table of its own: the file keeps the one it returned, and
+-- could put functions without a budget there when nobody looks any more.
+local function guarded_pack(pack, guard, limits)
+    local budget = budget_of(pack, guard, limits)
+    local made = frozen.copy(pack)
+    for name, member in pairs(pack) do
+        if type(member) == "function" then
+            made[name] = is_of_base(pack, name) and member
+                or guarded(budget, member, TOLD[name])
+        end
+    end
+    charge_bases(pack)
+    made.keys = guard_all(budget, pack.keys, true)
+    made.prefixes = guard_all(budget, pack.prefixes, true)
+    for name, how in pairs(pack.cache or {}) do
+        made.cache[name].by = how.by and guarded(budget, how.by, true)
+    end
+    return made
+end
+
+
 local function new_guard()
-    local env = environments.new(true)
-    return { environment = env, budget = budgets.new(nil, env.string) }
+    local env, methods = environments.new(true)
+    return { environment = env, methods = methods, budget = budgets.new(nil, methods) }
 end
 
 
@@ -406,8 +452,12 @@ local function read_pack(text, name, kind, read, private, limits)
     if not ok then
         return nil, ("%s: %s"):format(name, err)
     end
-    if guard then
-        guard_pack(pack, guard, limits or {})
+    if not guard then
+        return pack
+    end
+    ok, pack = pcall(guarded_pack, pack, guard, limits or {})
+    if not ok then
+        return nil, ("%s: %s"):format(name, pack)
     end
     return pack
 end

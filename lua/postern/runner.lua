@@ -29,6 +29,15 @@ local function limits_of(pack, own)
 end
 
 
+local function copied(members)
+    local copy = {}
+    for name, value in pairs(members) do
+        copy[name] = value
+    end
+    return copy
+end
+
+
 --- Makes a runner. The configuration has been checked.
 -- @tparam table entry `pack`; `config`, what the pack's `check` took; `limits` in place of the
 -- pack's own
@@ -39,7 +48,7 @@ function _M.new(entry, shared, operations)
     local limits = limits_of(entry.pack, entry.limits)
     return setmetatable({
         pack = entry.pack, config = entry.config, limits = limits,
-        tools = tools.of_pack(shared, { limits = limits }, entry.pack.lazy == true),
+        tools = tools.of_pack(shared, { limits = copied(limits) }, entry.pack.lazy == true),
         operations = operations or {},
     }, Runner)
 end

@@ -916,6 +916,14 @@ describe("an engine", function()
         end
     end)
 
+    it("does not ask an object that was raised what it is", function()
+        local hostile = setmetatable({ allowed = true }, { __tostring = error, __index = error })
+        local estate = opened()
+        estate.service = { resolve = function() error(hostile, 0) end }
+        assert.same("an error that is an object", decide({ api = "open", path = "/dev/x" },
+                                                         estate).error)
+    end)
+
     it("does not carry anything from one request to the next", function()
         local requests = {
             { api = "private", path = "/dev/x", vpce = "vpce-1" },
@@ -939,5 +947,141 @@ describe("an engine", function()
         estate.flow_count = 1e9
         assert.is_true(decide({ api = "open", path = "/dev/x" }, estate).allowed)
         assert.equal(1, estate.flow_count)
+    end)
+end)
+
+
+describe("hooks", function()
+    local function hook(name, members)
+        return ([[return { kind = "hooks", name = "%s", api = 1,
+            check = function() return true end, %s }]]):format(name, members)
+    end
+
+    -- An estate with private hooks, by name, in the order in which they are written down.
+    local function with(list)
+        local lines, words, files = {}, {}, {}
+        for _, row in ipairs(list) do
+            words[#words + 1] = ('rules "%s.lua" { word = "%s" }'):format(row[1], row[1])
+            files[row[1] .. ".lua"] = hook(row[1], row[2])
+        end
+        local estate, err = estates.open("estate.lua", {
+            now = function() return NOW end, log = function(line) lines[#lines + 1] = line end,
+            read = function(path)
+                if path == "estate.lua" then
+                    return ESTATE .. table.concat(words, "\n")
+                end
+                return files[path] or FILES[path] or plain.read(path)
+            end,
+        })
+        assert.equal("", tostring(err or ""))
+        return estate, lines
+    end
+
+    local OPEN = { api = "open", path = "/dev/x" }
+    local CLOSED = { api = "private", stage = "dev", path = "/x" }
+    local NOTE = "function(_, ...) local config, tools = select(select('#', ...) - 1, ...) "
+        .. "tools.log(config.word .. ' %s') end"
+
+    it("are asked before, after and at the end, each in order", function()
+        local all = ("before = %s, after = %s, log = %s"):format(NOTE:format("before"),
+            NOTE:format("after"), NOTE:format("log"))
+        local estate, lines = with({ { "b", all }, { "c", "priority = 1, " .. all }, { "a", all } })
+        assert.is_true(decide(OPEN, estate).allowed)
+        local EXPECTED = { "c before", "a before", "b before", "c after", "a after", "b after",
+                           "c log", "a log", "b log" }
+        assert.same(EXPECTED, lines)
+    end)
+
+    it("deny before any policy is asked", function()
+        local estate, lines = with({ { "limit", [[before = function(context)
+            if context.http.method == "PUT" then
+                return { deny = "too many", status = 429, headers = { ["Retry-After"] = "7" } }
+            end
+        end, log = function(_, decision, _, tools)
+            tools.log(decision.reason .. " " .. tostring(decision.allowed))
+        end]] } })
+        local decision = decide({ api = "open", path = "/dev/x", method = "PUT" }, estate)
+        assert.same({ false, "ImplicitlyDenied", "hook", 429, "hooks/limit", "7" },
+                    { decision.allowed, decision.decision, decision.reason, decision.status,
+                      decision.hook, decision.headers["Retry-After"] })
+        assert.equal("ImplicitlyDenied: too many (hook)", decision:summary())
+        assert.equal(estate.revision, decision.revision)
+        assert.is_true(decide(OPEN, estate).allowed)
+        assert.same({ "hook false", "true" }, { lines[1], lines[2]:match("true$") })
+    end)
+
+    it("deny after what the policies allowed, and add to what stays", function()
+        local estate = with({
+            { "add", [[after = function(_, decision)
+                return { obligations = { mask = decision.decision },
+                         headers = { ["X-Reason"] = decision.reason } }
+            end]] },
+            { "late", [[priority = 200, after = function(context, decision)
+                if context.http.path == "/late" and decision.obligations.mask then
+                    return { deny = "closed" }
+                end
+            end]] },
+        })
+        local decision = decide(OPEN, estate)
+        assert.is_true(decision.allowed)
+        assert.same({ mask = "Allowed" }, decision.obligations)
+        assert.equal(decision.reason, decision.headers["X-Reason"])
+        -- Nothing of it is kept for the next request.
+        local before = decide(OPEN).headers
+        assert.is_nil(before)
+        decision = decide({ api = "open", stage = "dev", path = "/late" }, estate)
+        assert.same({ false, "hook", 403, "hooks/late" },
+                    { decision.allowed, decision.reason, decision.status, decision.hook })
+        assert.same({ mask = "Allowed" }, decision.obligations)
+        decision = decide(CLOSED, estate)
+        assert.is_false(decision.allowed)
+        assert.same({ mask = "ImplicitlyDenied" }, decision.obligations)
+    end)
+
+    it("that fail deny, or are told where it is too late", function()
+        for phase, request in pairs({ before = OPEN, after = OPEN }) do
+            local estate = with({ { "broken", phase .. " = function() error('boom') end" } })
+            local decision = decide(request, estate)
+            assert.same({ false, "error", 500, "hooks/broken" },
+                        { decision.allowed, decision.reason, decision.status, decision.hook })
+            assert.matches("the hook `hooks/broken` failed: broken.lua:2: boom", decision.error, 1,
+                           true)
+        end
+        local estate, lines = with({ { "broken", "log = function() error('boom') end" } })
+        assert.is_true(decide(OPEN, estate).allowed)
+        assert.matches("the hook `hooks/broken` failed: broken.lua:2: boom", lines[1], 1, true)
+    end)
+
+    it("see requests that could not be decided, whatever they are", function()
+        local estate, lines = with({
+            { "see", [[after = function(context, decision, _, tools)
+                tools.log(tostring(context.api and context.api.id) .. " " .. decision.reason)
+            end]] },
+            { "fails", [[priority = 1, after = function(context)
+                if context.request == 5 then error("boom") end
+            end]] },
+        })
+        for _, request in ipairs({ 5, "x", false, {}, { api = "nope" }, { api = 1 },
+                                   { api = "open", path = "//x" } }) do
+            local decision = decide(request, estate)
+            assert.same({ false, "error" }, { decision.allowed, decision.reason })
+            assert.is_string(decision:summary())
+            assert.is_string(tostring(decision:explain()))
+        end
+        assert.same({ "nil error", "nil error", "nil error", "nil error", "nil error",
+                      "open error" }, lines)
+        assert.is_true(decide(OPEN, estate).allowed)
+    end)
+
+    it("are asked about calls to other services, too", function()
+        local estate = with({ { "x", [[before = function(context)
+            return context.request.action == "s3:GetObject" and { deny = "no" } or nil
+        end]] } })
+        local decision = decide({ action = "s3:GetObject", resource = "arn:aws:s3:::a/b",
+                                  principal = "reader" }, estate)
+        assert.equal("error", decision.reason) -- a role is no caller
+        decision = decide({ action = "s3:GetObject", resource = "arn:aws:s3:::a/b",
+                            principal = "alice" }, estate)
+        assert.same({ "hook", "hooks/x" }, { decision.reason, decision.hook })
     end)
 end)

@@ -459,3 +459,244 @@ describe("an estate", function()
         assert.equal("closed", decision.reason)
     end)
 end)
+
+
+describe("the packs of an estate", function()
+    local fakes = require("postern.testing.fakes")
+
+    local function pack(kind, name, members)
+        return ([[return { kind = "%s", name = "%s", api = 1, check = function() return true end,
+            %s }]]):format(kind, name, members)
+    end
+
+    -- Opens with a log. A path may go up and down again, as the file system has it.
+    local function start(files, options)
+        local lines = {}
+        local given = {
+            now = function() return 1700000000 end,
+            log = function(line) table.insert(lines, line) end,
+            read = function(name)
+                if not name:find("^gw/") then
+                    return plain.read(name)
+                end
+                local path = name:gsub("/%./", "/"):gsub("gw/%.%./", "")
+                local known = files[path] or FILES[path]
+                return known, not known and "no such file: check the path" or nil
+            end,
+        }
+        for name, value in pairs(options or {}) do
+            given[name] = value
+        end
+        local estate, err = estates.open("gw/estate.lua", given)
+        return estate, lines, err and tostring(err)
+    end
+
+    local LIFE = [[start = function(config, tools)
+            tools.log("start " .. config.word .. " after " .. tostring(tools.previous))
+            if config.word == "bad" then return nil, "no database" end
+            return config.word
+        end, stop = function(state, tools)
+            tools.log("stop " .. state)
+            if state == "stuck" then error("boom", 0) end
+        end, ]]
+
+    local function keys_pack(name, members)
+        return pack("keys", name, (members or "") .. ('keys = { ["acme:%s"] = function() end }')
+            :format(name))
+    end
+
+    local function rules(name, word)
+        return ('rules "%s.lua" { word = "%s" }\n'):format(name, word)
+    end
+
+    it("warn of condition keys that none of them provides, with the place", function()
+        local policy = ALLOW:gsub('"Effect"', [[
+            "Condition": { "StringEquals": { "aws:SourceVpc": "x",
+                                             "acme:Ring": "y" } },
+            "Effect"]])
+        local files = { ["gw/estate.lua"] = HEAD .. api('policy = "ring.json"'),
+                        ["gw/ring.json"] = policy }
+        local estate = assert(start(files))
+        assert.equal(1, #estate.warnings)
+        assert.matches("^gw/ring.json:2:%d+: no pack provides the condition key `acme:ring`: it is "
+            .. "absent unless a request brings it along$", tostring(estate.warnings))
+        files["gw/estate.lua"] = files["gw/estate.lua"] .. 'rules "own.lua"'
+        files["gw/own.lua"] = keys_pack("Ring")
+        estate = assert(start(files))
+        assert.equal("", tostring(estate.warnings))
+    end)
+
+    it("are each given once", function()
+        local files = { ["gw/own.lua"] = keys_pack("x"), ["gw/estate.lua"] = HEAD
+            .. 'rules "own.lua"\nrules "./own.lua"' }
+        local _, _, err = start(files)
+        assert.matches("estate.lua:4: `./own.lua`: the pack `keys/x` is given twice: give it once",
+                       (err:gsub("rules ", "")), 1, true)
+    end)
+
+    it("have limits that are checked", function()
+        for limits, message in pairs({
+            ["{ second = 1 }"] = "`limits`: unknown limit `second`",
+            ["{ seconds = -1 }"] = "`limits`: `seconds`: give a number above 0",
+            ["{ open = 'maybe' }"] = "`limits`: `open` is `maybe`: give `deny` or `absent`",
+            ["5"] = "`limits` is a number: give a table",
+        }) do
+            local _, _, err = start({ ["gw/own.lua"] = keys_pack("x"), ["gw/estate.lua"] = HEAD
+                .. ('rules "own.lua" { limits = %s }'):format(limits) })
+            assert.matches("gw/estate.lua:3:", err, 1, true)
+            assert.matches(message, err, 1, true)
+        end
+        local _, _, err = start({ ["gw/estate.lua"] = HEAD
+            .. 'identity "who.lua" { limits = 5 }', ["gw/who.lua"] = "return {}" })
+        assert.matches("`limits` belongs to packs of keys and hooks", err, 1, true)
+    end)
+
+    it("find their files beside the estate", function()
+        local files = { ["gw/own.lua"] = keys_pack("x", [[files = { "a", "b", "c" },
+            start = function(config, tools)
+                tools.log(config.a .. " " .. config.b .. " " .. config.c .. " " .. config.d)
+            end, ]]), ["gw/estate.lua"] = HEAD
+            .. 'rules "own.lua" { a = "x.db", b = "-", c = "/x.db", d = "x.db" }' }
+        local estate, lines = start(files)
+        assert.not_nil(estate)
+        assert.same({ "gw/x.db - /x.db x.db" }, lines)
+    end)
+
+    it("hand their state to the next generation of the same configuration", function()
+        local files = { ["gw/own.lua"] = keys_pack("x", LIFE),
+                        ["gw/estate.lua"] = HEAD .. rules("own", "one") }
+        local first = assert(start(files))
+        local second, lines = start(files, { previous = first })
+        assert.same({ "start one after one" }, lines)
+        files["gw/estate.lua"] = HEAD .. rules("own", "two")
+        local third
+        third, lines = start(files, { previous = second })
+        assert.same({ "start two after nil" }, lines)
+        files["gw/own.lua"] = keys_pack("y", LIFE)
+        lines = select(2, start(files, { previous = third }))
+        assert.same({ "start two after nil" }, lines)
+    end)
+
+    it("are all stopped when it is closed, also those that fail", function()
+        local files = { ["gw/a.lua"] = keys_pack("a", LIFE), ["gw/b.lua"] = keys_pack("b", LIFE),
+                        ["gw/c.lua"] = pack("hooks", "c", LIFE .. "log = function() end"),
+                        ["gw/estate.lua"] = HEAD .. rules("a", "one") .. rules("b", "stuck")
+                            .. rules("c", "three") }
+        local estate, lines = start(files)
+        assert.equal(3, #lines)
+        estate:close()
+        table.sort(lines)
+        assert.same({ "start one after nil", "start stuck after nil", "start three after nil",
+                      "stop one", "stop stuck", "stop three",
+                      "the keys pack `b` does not stop: boom" }, lines)
+        estate:close()
+        assert.equal(7, #lines)
+    end)
+
+    it("are all stopped when a later one does not start", function()
+        local files = { ["gw/a.lua"] = keys_pack("a", LIFE), ["gw/b.lua"] = keys_pack("b", LIFE),
+                        ["gw/c.lua"] = pack("hooks", "c", LIFE .. "log = function() end"),
+                        ["gw/estate.lua"] = HEAD .. rules("a", "one") .. rules("b", "two")
+                            .. rules("c", "bad") }
+        local estate, lines, err = start(files)
+        assert.is_nil(estate)
+        assert.matches("gw/estate.lua: the hooks pack `c` does not start: no database", err, 1,
+                       true)
+        table.sort(lines)
+        assert.same({ "start bad after nil", "start one after nil", "start two after nil",
+                      "stop one", "stop two" }, lines)
+        files["gw/b.lua"] = keys_pack("A", LIFE):gsub('"A"', '"b"')
+        estate, lines, err = start(files)
+        assert.is_nil(estate)
+        assert.matches("is provided twice", err, 1, true)
+        assert.equal("stop one", (table.concat(lines, ","):match("stop one")))
+    end)
+
+    it("may fail without anybody to tell", function()
+        local files = { ["gw/own.lua"] = keys_pack("x", LIFE),
+                        ["gw/log.lua"] = pack("hooks", "log", "log = function() error('x') end"),
+                        ["gw/estate.lua"] = HEAD .. api() .. rules("own", "stuck")
+                            .. 'rules "log.lua"' }
+        local estate = assert(estates.open("gw/estate.lua", {
+            now = os.time, read = function(path)
+                return files[path] or FILES[path] or plain.read(path)
+            end,
+        }))
+        assert.is_false(estate:authorize({ api = "a1", path = "/dev/x" }).allowed)
+        estate:close()
+    end)
+
+    local SHADOW = [[start = function(config, tools)
+        local other, err = tools.open(config.other)
+        tools.log(other and "open" or err)
+        return other
+    end, files = { "other" }, ]]
+
+    it("may open another estate, which ends with this one", function()
+        local files = {
+            ["gw/estate.lua"] = HEAD .. api() .. 'rules "shadow.lua" { other = "other.lua" }',
+            ["gw/other.lua"] = HEAD .. api() .. rules("own", "inner"),
+            ["gw/own.lua"] = keys_pack("x", LIFE),
+            ["gw/shadow.lua"] = pack("hooks", "shadow", SHADOW
+                .. [[log = function(context, decision, _, tools)
+                    local other = tools.state:authorize(context.request)
+                    tools.log(decision.reason .. " " .. other.reason .. tostring(other.trace))
+                end]]),
+        }
+        local estate, lines = start(files)
+        assert.same({ "start inner after nil", "open" }, lines)
+        estate:authorize({ api = "a1", path = "/dev/x" })
+        local reason = estate:authorize({ api = "a1", path = "/dev/x" }).reason
+        assert.equal(reason .. " " .. reason .. "nil", lines[3])
+        estate:close()
+        assert.equal("stop inner", lines[#lines])
+        -- Also when it does not open itself.
+        files["gw/estate.lua"] = files["gw/estate.lua"] .. "\n" .. rules("late", "bad")
+        files["gw/late.lua"] = pack("hooks", "zz", LIFE .. "log = function() end")
+        estate, lines = start(files)
+        assert.is_nil(estate)
+        assert.equal("stop inner", lines[#lines])
+    end)
+
+    it("cannot open it again and again", function()
+        local files = {
+            ["gw/estate.lua"] = HEAD .. 'rules "shadow.lua" { other = "estate.lua" }',
+            ["gw/shadow.lua"] = pack("hooks", "shadow", SHADOW .. "log = function() end"),
+        }
+        local estate, lines = start(files)
+        assert.not_nil(estate)
+        assert.same({ "the estate `gw/estate.lua` is being opened already" }, lines)
+        files["gw/estate.lua"] = HEAD .. 'rules "shadow.lua" { other = "../gw/estate.lua" }'
+        estate, lines = start(files)
+        assert.not_nil(estate)
+        assert.equal(5, #lines)
+        assert.matches("more than 4 estates open each other", lines[1], 1, true)
+    end)
+
+    it("have their files opened anew", function()
+        local faked = fakes.new({})
+        local reopened, broken = 0, false
+        faked.host.writer = function(_, path)
+            return { write = function() return true end, close = function() end,
+                     reopen = function()
+                         reopened = reopened + 1
+                         return not broken or nil, "no space in " .. path
+                     end }
+        end
+        local writing = pack("hooks", "w", [[start = function(config, tools)
+                return tools.writer("x.log")
+            end, log = function(_, _, _, tools) tools.state:write("x") end]])
+        local files = {
+            ["gw/estate.lua"] = HEAD .. 'rules "w.lua"\nrules "shadow.lua" { other = "other.lua" }',
+            ["gw/other.lua"] = HEAD .. 'rules "w.lua"', ["gw/w.lua"] = writing,
+            ["gw/shadow.lua"] = pack("hooks", "shadow", SHADOW .. "log = function() end"),
+        }
+        local estate, lines = start(files, { host = faked.host })
+        estate:reopen()
+        assert.equal(2, reopened)
+        assert.same({ "open" }, lines)
+        broken = true
+        estate:reopen()
+        assert.equal("a file of a pack cannot be opened anew: no space in x.log", lines[2])
+    end)
+end)

@@ -101,7 +101,34 @@ describe("identity packs", function()
             :identify(context))
         assert.equal(context, got[1])
         assert.equal(config, got[2])
-        assert.equal(tools, got[3])
+        for name in pairs(tools) do
+            assert.is_function(got[3][name])
+        end
+        assert.equal(clock(), got[3].now())
+        assert.equal("616263", got[3].hex("abc"))
+    end)
+
+    it("cannot change what other packs work with", function()
+        local first, second = pack_of("first", nil), pack_of("second", nil)
+        first.identify = function(_, _, tools)
+            tools.equal = function() return true end
+        end
+        second.identify = function(_, _, tools)
+            return tools.equal("a", "b") and ALICE or nil
+        end
+        local principal, refusal = runner(first, second):identify({})
+        assert.is_nil(principal)
+        assert.equal("MISSING_AUTHENTICATION_TOKEN", refusal.code)
+    end)
+
+    it("may hand in a table that holds one table many times", function()
+        local deep = {}
+        for _ = 1, 60 do
+            deep = { deep, deep }
+        end
+        local principal = assert(identities.principal({ arn = ALICE.arn, deep = deep }))
+        assert.equal(principal.deep[1], principal.deep[2])
+        assert.not_equal(deep, principal.deep)
     end)
 
     it("check their configuration before anything is asked", function()

@@ -492,3 +492,172 @@ describe("the shipped keys packs", function()
         assert.is_true(large < 30 * small + 0.2)
     end)
 end)
+
+
+describe("what a pack keeps", function()
+    local runners = require("postern.runner")
+
+    local function cached(how, answers, members)
+        local calls = 0
+        local one = pack("one", {
+            keys = { ["acme:a"] = function()
+                calls = calls + 1
+                local answer = answers[calls]
+                return answer[1], answer[2]
+            end },
+            cache = { ["acme:a"] = how },
+        })
+        for name, value in pairs(members or {}) do
+            one[name] = value
+        end
+        local time = { now = 1000 }
+        local registry = assert(keys.new(runners_of({ one }), function() return time.now end))
+        return registry, time, function() return calls end
+    end
+
+    local function by_user(context)
+        return context.user
+    end
+
+    it("for a time is kept by what it depends on", function()
+        local registry, time, calls = cached({ seconds = 10, by = by_user },
+            { { "1" }, { "2" }, { "3" }, { "4" } })
+        assert.equal("1", registry:resolve("acme:a", { user = "ann" }))
+        assert.equal("1", registry:resolve("ACME:A", { user = "ann" }))
+        assert.equal("2", registry:resolve("acme:a", { user = "bob" }))
+        time.now = 1009
+        assert.equal("1", registry:resolve("acme:a", { user = "ann" }))
+        time.now = 1010
+        assert.equal("3", registry:resolve("acme:a", { user = "ann" }))
+        -- A clock that was set back lengthens no life.
+        time.now = 900
+        assert.equal("4", registry:resolve("acme:a", { user = "ann" }))
+        assert.equal(4, calls())
+    end)
+
+    it("is every kind of value, and absent", function()
+        for _, value in ipairs({ "", false, true, 0, { "a", "b" } }) do
+            local registry, _, calls = cached({ seconds = 10, by = by_user }, { { value } })
+            for _ = 1, 3 do
+                assert.same({ value }, { registry:resolve("acme:a", { user = "ann" }) })
+            end
+            assert.equal(1, calls())
+        end
+        for _, how in ipairs({ { seconds = 10, by = by_user }, { connection = true } }) do
+            local registry, _, calls = cached(how, { {} })
+            local context = { user = "ann", connection = {} }
+            for _ = 1, 3 do
+                assert.same({ nil, nil }, { registry:resolve("acme:a", context) })
+            end
+            assert.equal(1, calls())
+        end
+    end)
+
+    it("is no failure", function()
+        for _, how in ipairs({ { seconds = 10, by = by_user }, { connection = true } }) do
+            local registry, _, calls = cached(how, { { nil, "down" }, { {}, nil }, { "x" } },
+                                              { types = { ["acme:a"] = "string" } })
+            local context = { user = "ann", connection = {} }
+            assert.matches("down", select(2, registry:resolve("acme:a", context)), 1, true)
+            assert.matches("answered something else",
+                           select(2, registry:resolve("acme:a", context)), 1, true)
+            assert.equal("x", registry:resolve("acme:a", context))
+            assert.equal("x", registry:resolve("acme:a", context))
+            assert.equal(3, calls())
+        end
+    end)
+
+    it("lasts as long as the connection, and no shorter", function()
+        local registry, time, calls = cached({ connection = true },
+                                             { { "1" }, { "2" }, { "3" }, { "4" } })
+        local connection = {}
+        assert.equal("1", registry:resolve("acme:a", { connection = connection }))
+        time.now = 1e9
+        assert.equal("1", registry:resolve("acme:a", { connection = connection }))
+        assert.equal("2", registry:resolve("acme:a", { connection = {} }))
+        -- Without a connection nothing is kept.
+        assert.equal("3", registry:resolve("acme:a", {}))
+        assert.equal("4", registry:resolve("acme:a", {}))
+        assert.equal(4, calls())
+    end)
+
+    it("is nothing where the pack says that it depends on more than can be told", function()
+        local registry, _, calls = cached({ seconds = 10, by = by_user }, { { "1" }, { "2" } })
+        assert.equal("1", registry:resolve("acme:a", {}))
+        assert.equal("2", registry:resolve("acme:a", {}))
+        assert.equal(2, calls())
+    end)
+
+    it("fails when what it depends on cannot be told", function()
+        for message, by in pairs({
+            ["`by` of its cache: boom"] = function() error("boom", 0) end,
+            ["`by` of its cache: answered something that is no text"] = constant(5),
+            ["answered something that is no text"] = constant({}),
+            ["of its cache: answered something that is no text"] = constant(false),
+        }) do
+            local registry, _, calls = cached({ seconds = 10, by = by }, { { "1" } })
+            local value, err = registry:resolve("acme:a", {})
+            assert.is_nil(value)
+            assert.matches("the key `acme:a` of the keys pack `one` failed: ", err, 1, true)
+            assert.matches(message, err, 1, true)
+            assert.equal(0, calls())
+        end
+    end)
+
+    it("is kept for each key below a prefix", function()
+        local asked = {}
+        local one = pack("one", {
+            prefixes = { ["acme:tag/"] = function(_, rest)
+                asked[#asked + 1] = rest
+                return rest .. #asked
+            end },
+            cache = { ["acme:tag/"] = { seconds = 10, by = function(context, rest, config)
+                return context.user .. rest .. config.word
+            end } },
+        })
+        local registry = assert(keys.new(runners_of({ one }, { one = { word = "w" } }),
+                                         function() return 1 end))
+        local context = { user = "ann" }
+        for _ = 1, 2 do
+            assert.equal("team1", registry:resolve("acme:Tag/Team", context))
+            assert.equal("ring2", registry:resolve("acme:tag/ring", context))
+        end
+        -- Neither the key's name nor what it depends on can be taken for the other.
+        assert.equal("a3", registry:resolve("acme:tag/a", { user = "b" }))
+        assert.equal("ab4", registry:resolve("acme:tag/ab", { user = "" }))
+    end)
+
+    it("is asked through the gate of the host where the pack is lazy", function()
+        local answer
+        local host = { gate = function()
+            return { call = function(_, fn, ...)
+                if answer then
+                    return unpack(answer, 1, 3)
+                end
+                return fn(...)
+            end }
+        end }
+        for open, row in pairs({ absent = { nil, nil }, deny = { nil, "failed: not called" } }) do
+            answer = nil
+            local lazy = pack("slow", {
+                lazy = true, limits = { open = open },
+                keys = { ["acme:slow"] = constant("x"), ["acme:down"] = constant(nil, "down") },
+            })
+            local runner = runners.new({ pack = lazy, config = {} }, {}, host)
+            local registry = assert(keys.new({ runner }))
+            assert.equal("x", registry:resolve("acme:slow", {}))
+            assert.matches("failed: down", select(2, registry:resolve("acme:down", {})), 1, true)
+            answer = { nil, "not called", "open" }
+            local value, err = registry:resolve("acme:slow", {})
+            assert.is_nil(value)
+            if row[2] then
+                assert.matches(row[2], err, 1, true)
+            else
+                assert.is_nil(err)
+            end
+            answer = { nil, "timed out after 1 seconds", "timeout" }
+            assert.matches("failed: timed out", select(2, registry:resolve("acme:slow", {})), 1,
+                           true)
+        end
+    end)
+end)

@@ -167,6 +167,48 @@ describe("kinds of packs", function()
         end
     end)
 
+    it("that run have limits, files and what they cache", function()
+        for members, message in pairs({
+            ["limits = { second = 1 }"] = "`limits`: unknown limit `second`: there are",
+            ["limits = { seconds = 0 }"] = "`limits`: `seconds`: give a number above 0",
+            ["limits = { memory = 'x' }"] = "`limits`: `memory`: give a number above 0",
+            ["limits = { pause = 0 / 0 }"] = "`limits`: `pause`: give a number above 0",
+            ["limits = { open = 'allow' }"] =
+                "`limits`: `open` is `allow`: give `deny` or `absent`",
+            ["limits = 1"] = "`limits` is a number: make it a table",
+            ["cache = { ['aws:SourceIp'] = true }"] = "`cache`: `aws:SourceIp`: give `{ seconds =,",
+            ["cache = { ['aws:SourceIp'] = { seconds = 1 } }"] = "`cache`: `aws:SourceIp`: give",
+            ["cache = { ['aws:SourceIp'] = { seconds = 0 / 0, by = tostring } }"] =
+                "`cache`: `aws:SourceIp`: give",
+            ["cache = { ['aws:SourceIp'] = { seconds = -1, by = tostring } }"] =
+                "`cache`: `aws:SourceIp`: give",
+            ["cache = { ['aws:SourceVpc'] = { connection = true } }"] =
+                "`cache`: `aws:SourceVpc` is no key of the pack",
+        }) do
+            local pack, err = rules.read(source("keys", MUST.keys, { members }), "x.lua")
+            assert.is_nil(pack)
+            assert.matches("x.lua: " .. message, err, 1, true)
+        end
+        local pack, err = rules.read(source("hooks", MUST.hooks, { "priority = 0 / 0" }), "x.lua")
+        assert.is_nil(pack)
+        assert.matches("`priority` is no number", err, 1, true)
+        for _, kind in ipairs({ "flows", "services", "identities", "tables" }) do
+            pack, err = rules.read(source(kind, MUST[kind], { "limits = {}" }), "x.lua")
+            assert.is_nil(pack)
+            assert.matches("unknown member `limits`", err, 1, true)
+        end
+    end)
+
+    it("of hooks and keys have one of what they are for", function()
+        for kind, members in pairs({ hooks = "`before` or `after` or `log`",
+                                     keys = "`keys` or `prefixes`" }) do
+            local pack, err = rules.read(source(kind, { "limits = {}" }), "x.lua")
+            assert.is_nil(pack)
+            assert.matches("x.lua: lacks " .. members .. ": a " .. kind .. " pack has", err, 1,
+                           true)
+        end
+    end)
+
     it("are told by the pack where nobody asks for one", function()
         assert.equal("tables", rules.read(source("tables", MUST.tables), "x.lua").kind)
         local pack, err = rules.read(source("colors", MUST.tables), "x.lua")
@@ -199,6 +241,156 @@ describe("private packs", function()
                      select(2, rules.load_file("acme/none.lua", read)))
         assert.equal("acme/mine.lua: its kind is `flows`, wanted is `keys`",
                      select(2, rules.load_file("acme/mine.lua", read, "keys")))
+    end)
+end)
+
+
+describe("what runs of a private pack", function()
+    local machine = require("spec.support.machine")
+
+    local function private(text, limits)
+        local pack, err = rules.load_file("mine.lua", function() return text end, nil, limits)
+        machine.assert_untouched()
+        return pack, err
+    end
+
+    local function keys_pack(members)
+        return ([[local thing = { n = 0 }
+            return { kind = "keys", name = "mine", api = 1,
+                check = function() return true end, %s }]]):format(members)
+    end
+
+    local LOOP = keys_pack('keys = { ["acme:a"] = function() while true do end end }')
+
+    it("stays within its budget: what it says, or the estate in its place", function()
+        for members, row in pairs({
+            [""] = { nil, "0.05 s" }, ["limits = { seconds = 0.01 },"] = { nil, "0.01 s" },
+            ["limits = { seconds = 60 },"] = { { seconds = 0.02 }, "0.02 s" },
+        }) do
+            local pack = assert(private(LOOP:gsub("keys =", members .. " keys =", 1), row[1]))
+            local ok, err = pcall(pack.keys["acme:a"], {}, {}, {})
+            machine.assert_untouched()
+            assert.is_false(ok)
+            assert.matches("the budget of " .. row[2], err, 1, true)
+        end
+        local pack = assert(private((keys_pack([[keys = { ["acme:a"] = function()
+            local s = "x" while true do s = s .. s end end }]])), { memory = 1, seconds = 9 }))
+        local ok, err = pcall(pack.keys["acme:a"], {}, {}, {})
+        assert.is_false(ok)
+        assert.matches("1 MiB of memory", err, 1, true)
+    end)
+
+    it("is every function of it", function()
+        local pack = assert(private(keys_pack([[
+            start = function() while true do end end, stop = function() while true do end end,
+            prefixes = { ["acme:"] = function() while true do end end },
+            keys = { ["acme:a"] = function() end },
+            limits = { seconds = 0.005 },
+            cache = { ["acme:a"] = { seconds = 1, by = function() while true do end end } }]])))
+        for name, fn in pairs({ start = pack.start, stop = pack.stop,
+                                prefix = pack.prefixes["acme:"],
+                                by = pack.cache["acme:a"].by }) do
+            local ok, err = pcall(fn, {}, {}, {}, {})
+            assert.is_false(ok, name)
+            assert.matches("0.005 s of processor time", err, 1, true)
+        end
+        machine.assert_untouched()
+    end)
+
+    it("cannot be changed by what its file keeps", function()
+        -- Functions put into the pack's own table later would run without a budget, and would get
+        -- the context itself.
+        local pack = assert(private([[
+            local pack = { kind = "keys", name = "mine", api = 1, keys = {}, prefixes = {},
+                           cache = { a = { seconds = 1, by = function() return "x" end } },
+                           types = { a = "string" }, limits = { timeout = 1 } }
+            local function evil(context) context.principal.arn = "admin" return "evil" end
+            function pack.keys.a() return "good" end
+            function pack.check() return true end
+            function pack.start()
+                pack.keys.a, pack.keys.b, pack.prefixes.b = evil, evil, evil
+                pack.check, pack.stop, pack.cache.a.by = evil, evil, evil
+                pack.types.a, pack.limits.timeout, pack.name = "ip", 99, "network"
+            end
+            return pack]]))
+        assert.is_nil((pack.start({}, {})))
+        local context = { principal = { arn = "me" } }
+        assert.equal("good", pack.keys.a(context, {}, {}))
+        assert.is_true(pack.check({}))
+        assert.equal("x", pack.cache.a.by(context))
+        assert.same({ nil, nil }, { pack.keys.b, pack.prefixes.b, pack.stop })
+        assert.same({ "string", 1, "mine" }, { pack.types.a, pack.limits.timeout, pack.name })
+        assert.equal("me", context.principal.arn)
+    end)
+
+    it("is told of the call by a view that it cannot write", function()
+        local pack = assert(private(keys_pack([[keys = {
+            write = function(context) context.now = 0 end,
+            copy = function(context) context.http.method = "GET" return context.http.method end,
+            call = function(context) return context.fn == nil end,
+        }]])))
+        local context = { now = 5, http = { method = "PUT" }, fn = print }
+        local ok, err = pcall(pack.keys.write, context)
+        assert.is_false(ok)
+        assert.matches("the context is read-only: `now` cannot be set", err, 1, true)
+        assert.equal("GET", pack.keys.copy(context))
+        assert.is_true(pack.keys.call(context))
+        assert.same({ now = 5, http = { method = "PUT" }, fn = print }, context)
+    end)
+
+    it("cannot change the library that checks it", function()
+        for _, trick in ipairs({ "string.sub = function() return '' end",
+                                 "string.find = function() end",
+                                 "string.format = function() while true do end end" }) do
+            local pack = assert(private("local text = ('a'):rep(400) " .. trick .. "\n"
+                .. keys_pack('keys = { a = function() return text:find(".-.-.-.-b") end, '
+                    .. 'b = function() while true do end end }')))
+            local ok, err = pcall(pack.keys.a, {})
+            assert.is_false(ok)
+            assert.matches("could take too long", err, 1, true)
+            ok, err = pcall(pack.keys.b, {})
+            assert.is_false(ok)
+            assert.matches("of processor time is used up", err, 1, true)
+            machine.assert_untouched()
+        end
+    end)
+
+    it("raises texts, and not endless ones", function()
+        local pack = assert(private(keys_pack([[keys = {
+            table = function() error({ "x" }) end, none = function() error() end,
+            context = function(context) error(context) end,
+            long = function() error(("x"):rep(100000), 0) end,
+        }]])))
+        for name, message in pairs({ table = "an error that is a table",
+                                     none = "an error that is a nil",
+                                     context = "an error that is a table",
+                                     long = ("x"):rep(1000) .. "..." }) do
+            local ok, err = pcall(pack.keys[name], {})
+            assert.is_false(ok)
+            assert.equal(message, err)
+        end
+    end)
+
+    it("is stopped while it loads, too", function()
+        for text, message in pairs({
+            ["while true do end"] = "the budget of 0.05 s of processor time is used up",
+            ["local s = 'x' while true do s = s .. s end"] = "MiB of memory is used up",
+            ["x = 1"] = "`x` would be a global: write `local x`",
+            ["error({})"] = "an error that is a table",
+        }) do
+            local pack, err = private(text)
+            assert.is_nil(pack)
+            assert.matches("^mine.lua: fails while loading: ", err)
+            assert.matches(message, err, 1, true)
+        end
+    end)
+
+    it("may hold no data without an end", function()
+        local text = keys_pack("types = thing, keys = { a = function() end }")
+            :gsub("n = 0 }", "} thing.thing = thing", 1)
+        local pack, err = private(text)
+        assert.is_nil(pack)
+        assert.equal("mine.lua: nested too deep", err)
     end)
 end)
 
@@ -245,6 +437,28 @@ describe("packs based on others", function()
         local mine = 'return { kind = "flows", name = "iam", api = 1, based_on = "iam" }'
         local pack = assert(rules.read(mine, "mine.lua", "flows", plain.read))
         assert.equal(pack.base.decide, pack.decide)
+    end)
+
+    it("run what they have of it as that does, and the rest within their budget", function()
+        local base = [[return { kind = "flows", name = "base", api = 1, gates = {},
+            check = function() return #("x"):rep(2 ^ 21) end,
+            caller = function() return #("x"):rep(2 ^ 21) end, decide = function() end }]]
+        local mine = [[local pack = { kind = "flows", name = "mine", api = 1, based_on = "base" }
+            function pack.caller() return pack.base.caller() + #("x"):rep(5) end
+            function pack.decide() return ("x"):rep(2 ^ 21) end
+            function pack.sees() while true do pack.base.caller() end end
+            return pack]]
+        local pack = assert(rules.load_file("mine.lua", function(path)
+            return path == "mine.lua" and mine or shipped({ base = base })(path)
+        end))
+        assert.equal(2 ^ 21, pack.check())
+        assert.equal(2 ^ 21 + 5, pack.caller())
+        local ok, err = pcall(pack.decide)
+        assert.is_false(ok)
+        assert.matches("a text of more than 1048576 bytes", err, 1, true)
+        ok, err = pcall(pack.sees)
+        assert.is_false(ok)
+        assert.matches("of processor time is used up", err, 1, true)
     end)
 
     it("say what is wrong with the base", function()

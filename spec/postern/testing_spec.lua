@@ -236,8 +236,7 @@ describe("testing an estate", function()
     it("fails a test whose rule packs call what it did not foresee", function()
         local estate = open()
         estate.estate = { authorize = function()
-            local ok = pcall(estate.fakes.host.http, estate.fakes.host,
-                             { url = "http://a.test/" })
+            local ok = pcall(estate.fakes.host.http, estate.fakes.host, { url = "http://a.test/" })
             assert(not ok)
             return open():decide({ api = "none" })
         end }

@@ -37,7 +37,7 @@ function _M.new(options)
         http = function(_, request) return self:request(request) end,
         resolve = function(_, name) return self:resolve(name) end,
         connect = function(_, where) return self:connect(where) end,
-        work = function(_, source, ...) return assert(loadstring(source))(...) end,
+        work = function(_, source, ...) return assert(load(source, "work", "t"))(...) end,
         writer = function() return self:writer() end,
     }
     return self
