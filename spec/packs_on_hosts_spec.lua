@@ -12,7 +12,8 @@ local FILES = {
 account "111122223333" region "eu-central-1"
 rules "pack.lua" { url = "%s" }
 rules "hook.lua"
-api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live" }, policy = "p.json" }
+api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live" },
+           policy = "p.json" }
 ]],
     ["p.json"] = [[{ "Version": "2012-10-17", "Statement": [
         { "Sid": "Asked", "Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke",
@@ -41,8 +42,8 @@ return {
 }]],
 }
 
--- What the estate is asked, and what each host must answer: decision, statement, headers, and a piece
--- of the error.
+-- What the estate is asked, and what each host must answer: decision, statement, and a piece of the
+-- error.
 local ROWS = {
     { "/live/ask/echo", "Allowed", "Asked", nil },
     { "/live/free/x", "Allowed", "Free", nil },
@@ -60,10 +61,12 @@ local estate = assert(postern.open(folder .. "/estate.lua", { host = host, log =
 local lines = {}
 for i, path in ipairs(paths) do
     local decision = estate:authorize({ api = "a1", path = path })
-    lines[i] = table.concat({ decision.decision, tostring(decision.deciding and decision.deciding.sid),
+    lines[i] = table.concat({
+        decision.decision, tostring(decision.deciding and decision.deciding.sid),
         tostring(decision.headers and decision.headers["x-reason"]),
         tostring(decision.headers and decision.headers["x-slept"]),
-        tostring(decision.error) }, "\31")
+        tostring(decision.error),
+    }, "\31")
 end
 estate:close()
 return table.concat(lines, "\30")

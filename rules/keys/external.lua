@@ -133,8 +133,8 @@ end
 -- The answer for a request: of this decision, of an earlier one, or from the service.
 local function answer_for(context, config, tools)
     local state = tools.state
-    -- The keys of a decision are asked one after the other, so the last answer is enough. Each decision
-    -- has a context of its own, whereas a caller may use its request again for another.
+    -- The keys of a decision are asked one after the other, so the last answer is enough. Each
+    -- decision has a context of its own, whereas a caller may use its request again for another.
     if state.last_context == context then
         return state.last_answer
     end

@@ -587,8 +587,8 @@ describe("postern eval --estate", function()
             { "Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "*",
               "Condition": { "Null": { "acme:Key": "true" } } } ] }]]
         FILES["warned.lua"] = 'account "123456789012" region "us-east-1"\n'
-            .. 'api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" }, '
-            .. 'policy = "warned.json" }'
+            .. 'api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", '
+            .. 'stages = { "dev" }, policy = "warned.json" }'
         local status, out, err = run("eval", "--estate", "warned.lua", "--request", "inside.json")
         FILES["warned.json"], FILES["warned.lua"] = nil, nil
         assert.equal(0, status)

@@ -6,7 +6,8 @@ local lfs = require("lfs")
 local ESTATE = [[
 account "111122223333" region "eu-central-1"
 rules "slow.lua" { word = "%s" }
-api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live" }, policy = "p.json" }
+api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live" },
+           policy = "p.json" }
 ]]
 
 local POLICY = [[{ "Version": "2012-10-17", "Statement": [
@@ -110,7 +111,8 @@ describe("reloading", function()
             local after = decide("/live/x")
             assert.equal("Second", after.deciding.sid)
             assert.not_equal(before.revision, after.revision)
-            assert.matches("estate.lua: revision " .. after.revision .. " is in use", log(), 1, true)
+            assert.matches("estate.lua: revision " .. after.revision .. " is in use", log(), 1,
+                           true)
             assert.equal("First", before.deciding.sid)
         end)
     end)

@@ -16,7 +16,8 @@ end
 
 local function outcome(set, action, key)
     local request = assert(requests.shared(set))
-    assert(request:fill({ action = action, resource = "arn:aws:s3:::b", context = { [key] = "x" } }))
+    assert(request:fill({ action = action, resource = "arn:aws:s3:::b",
+                          context = { [key] = "x" } }))
     return requests.outcomes[(request:evaluate())]
 end
 
