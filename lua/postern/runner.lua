@@ -72,7 +72,17 @@ local function same(left, right, depth)
 end
 
 
---- Starts the pack.
+-- Where the host has a loop and the caller is no task of it, the loop runs until `fn` has ended.
+local function in_task(self, fn, ...)
+    local operations = self.operations
+    if operations.block and operations.inside and not operations:inside() then
+        return operations:block(fn, ...)
+    end
+    return fn(...)
+end
+
+
+--- Starts the pack. A lazy one may wait while it starts.
 -- @tparam[opt] Runner previous the runner of the pack of this name in the generation before
 -- @treturn boolean|nil true
 -- @treturn string why not
@@ -84,7 +94,12 @@ function Runner:start(previous)
     if previous and same(previous.config, self.config, 1) then
         self.tools.previous = previous.tools.state
     end
-    local ok, state, err = pcall(start, self.config, self.tools)
+    local ok, state, err
+    if self.pack.lazy then
+        ok, state, err = in_task(self, pcall, start, self.config, self.tools)
+    else
+        ok, state, err = pcall(start, self.config, self.tools)
+    end
     self.tools.previous = nil
     if not ok then
         return nil, tostring(state)
@@ -135,13 +150,11 @@ end
 -- @param ... its arguments
 -- @return what it answers; nil and an error when it raised, took too long or was not called
 function Runner:wait(fn, ...)
-    local gate, operations = gate_of(self), self.operations
+    local gate = gate_of(self)
     if not gate then
         return fn(...)
-    elseif operations.block and operations.inside and not operations:inside() then
-        return passed(self, operations:block(gate.call, gate, fn, ...))
     end
-    return passed(self, gate:call(fn, ...))
+    return passed(self, in_task(self, gate.call, gate, fn, ...))
 end
 
 
