@@ -66,7 +66,7 @@ describe("a budget", function()
     end)
 
     it("says the place in what was called, not in what that called of ours", function()
-        local err = assert_stopped(TIME, "local s = ('a'):rep(600)\n"
+        local err = assert_stopped(TIME, "local s = ('a'):rep(400)\n"
             .. "while true do s:find('.-.-b') end", { seconds = 0.001 })
         assert.matches("^pack.lua:2: ", err)
     end)
