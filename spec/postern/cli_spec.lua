@@ -593,8 +593,8 @@ describe("postern eval --estate", function()
         FILES["warned.json"], FILES["warned.lua"] = nil, nil
         assert.equal(0, status)
         assert.matches("^Allowed", out)
-        assert.equal("warning: warned.json:3:40: no pack provides the condition key `acme:key`: it is "
-            .. "absent unless a request brings it along", err)
+        assert.equal("warning: warned.json:3:40: no pack provides the condition key `acme:key`: "
+            .. "it is absent unless a request brings it along", err)
     end)
 
     it("tells every problem of the estate, and wrong use", function()
