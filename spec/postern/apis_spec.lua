@@ -63,6 +63,16 @@ describe("the APIs of an estate", function()
         end)
     end
 
+    it("are found by their ids and by nothing else", function()
+        local estate = open(3 * apis.FEW)
+        for _, id in ipairs({ "", "a", "a0", "a01", "A1", "a1 ", "a1\0", "1", "a2a3", "p",
+                              ("a"):rep(5000), "a" .. 3 * apis.FEW + 1 }) do
+            assert.is_nil(estate.apis[id])
+            assert.matches("there is no API", estate:authorize({ api = id, path = "/live/x" }).error,
+                           1, true)
+        end
+    end)
+
     it("stay tables while they are in use", function()
         local estate = open(3 * apis.FEW)
         local api = estate.apis.a7
