@@ -3,6 +3,7 @@ local commands = require("spec.support.commands")
 local documents = require("spec.support.documents")
 local engine = require("postern.engine")
 local estates = require("postern.estate")
+local words = require("postern.words")
 local paths = require("postern.path")
 local plain = require("postern.host.plain")
 local reload = require("postern.reload")
@@ -70,7 +71,7 @@ end
 
 describe("docs/estate.md", function()
     it("has every word", function()
-        for word in pairs(estates.WORDS) do
+        for word in pairs(words) do
             assert.is_true(names(TEXT, word) or TEXT:find("## " .. word, 1, true) ~= nil,
                            "no word " .. word)
         end
@@ -78,7 +79,7 @@ describe("docs/estate.md", function()
 
     it("has every member of every word", function()
         local count = 0
-        for word, spec in pairs(estates.WORDS) do
+        for word, spec in pairs(words) do
             if spec.members then
                 local text = section(assert(SECTIONS[word], "no section for " .. word))
                 each_member(spec.members, function(name)
@@ -110,7 +111,7 @@ describe("docs/estate.md", function()
         for _, word in ipairs({ "api", "endpoint", "resource", "organization" }) do
             for name in section(word):gmatch("\n| ([^|]+) |") do
                 for member in name:gmatch("`([^`]+)`") do
-                    assert.truthy(estates.WORDS[word].members[member],
+                    assert.truthy(words[word].members[member],
                                   ("no such member of %s: %s"):format(word, member))
                 end
             end

@@ -6,8 +6,7 @@
 -- way ends in a deny with a reason, here and nowhere else.
 --
 -- *Dependencies*: postern.cidr, postern.cache, postern.decision, postern.request, postern.path,
--- postern.tools, postern.runner, postern.keys, postern.hooks, postern.services, postern.identities,
--- postern.flow
+-- postern.services, postern.identities, postern.scripts, postern.flow
 --
 -- @module postern.engine
 local cidrs = require("postern.cidr")
@@ -15,10 +14,7 @@ local caches = require("postern.cache")
 local decisions = require("postern.decision")
 local requests = require("postern.request")
 local paths = require("postern.path")
-local tools = require("postern.tools")
-local runners = require("postern.runner")
-local keys = require("postern.keys")
-local hooks = require("postern.hooks")
+local scripts = require("postern.scripts")
 local services = require("postern.services")
 local identities = require("postern.identities")
 local flows = require("postern.flow")
@@ -812,65 +808,6 @@ end
 -- ---- Public ------------------------------------------------------------------
 
 
-local function packs_of(estate, kind)
-    local entries = {}
-    for _, name in ipairs(estate.pack_order) do
-        if estate.packs[name].pack.kind == kind then
-            entries[#entries + 1] = estate.packs[name]
-        end
-    end
-    return entries
-end
-
-
-local function pack_title(pack)
-    return ("the %s pack `%s`"):format(pack.kind, pack.name)
-end
-
-
--- Starts the packs of a kind; those that have a counterpart in the generation before may take over
--- its state.
-local function start_packs(estate, kind, shared, options)
-    local started = {}
-    for _, entry in ipairs(packs_of(estate, kind)) do
-        local runner = runners.new(entry, shared, options.host)
-        local name = kind .. "/" .. entry.pack.name
-        local ok, err = runner:start(options.previous and options.previous.runners[name])
-        if not ok then
-            return nil, ("%s does not start: %s"):format(pack_title(entry.pack), err)
-        end
-        estate.runners[name] = runner
-        started[#started + 1] = runner
-    end
-    return started
-end
-
-
--- Everything scripted: keys and hooks.
-local function start_scripts(estate, options)
-    local shared
-    shared, estate.writers = tools.new({
-        read = options.read, now = options.now, log = options.log, open = options.open,
-        principal = identities.principal, operations = options.host,
-    })
-    estate.runners = {}
-    local started, err = start_packs(estate, "keys", shared, options)
-    if started then
-        estate.keys, err = keys.new(started, options.now)
-        started = estate.keys
-    end
-    if started then
-        started, err = start_packs(estate, "hooks", shared, options)
-    end
-    if not started then
-        _M.close(estate)
-        return nil, err
-    end
-    estate.hooks = hooks.new(started, options.log)
-    return true
-end
-
-
 local function index_principals(estate)
     estate.callers, estate.roles = {}, {}
     for _, principal in pairs(estate.principals) do
@@ -891,11 +828,11 @@ end
 -- @treturn boolean|nil true
 -- @treturn string why not; nothing of it is running then
 function _M.prepare(estate, options)
-    local ok, err
+    local err
     estate.now, estate.log = options.now, options.log
     estate.visible = { trusted_proxies = estate.trusted_proxies } -- what packs may see
     estate.flows, estate.flow_count = {}, 0
-    local service = packs_of(estate, "services")[1]
+    local service = scripts.packs_of(estate, "services")[1]
     estate.service, err = services.new(service.pack, service.config)
     if not estate.service then
         return nil, err
@@ -907,32 +844,7 @@ function _M.prepare(estate, options)
         end
     end
     index_principals(estate)
-    ok, err = start_scripts(estate, options)
-    return ok, err
-end
-
-
---- Ends what runs for an estate: its packs are stopped. Nobody may ask it any more.
--- @tparam table estate
-function _M.close(estate)
-    for _, runner in pairs(estate.runners) do
-        local err = runner:stop()
-        if err then
-            estate.log(("%s does not stop: %s"):format(pack_title(runner.pack), err))
-        end
-    end
-end
-
-
---- Opens the line writers of packs anew, after their files have been moved away.
--- @tparam table estate
-function _M.reopen(estate)
-    for _, writer in ipairs(estate.writers) do
-        local ok, err = writer:reopen()
-        if not ok then
-            estate.log(("a file of a pack cannot be opened anew: %s"):format(tostring(err)))
-        end
-    end
+    return scripts.start(estate, options)
 end
 
 

@@ -3,13 +3,14 @@
 -- Opening is atomic: everything is read, checked and compiled first, every problem is reported, and
 -- only an estate without any is returned. An open estate is not changed any more.
 --
--- *Dependencies*: postern.cidr, postern.crypto, postern.config, postern.network, postern.path,
--- postern.set, postern.endpoint_services, postern.endpoint_policy, postern.packs, postern.apis,
--- postern.engine
+-- *Dependencies*: postern.cidr, postern.crypto, postern.config, postern.words, postern.network,
+-- postern.path, postern.set, postern.endpoint_services, postern.endpoint_policy, postern.packs,
+-- postern.apis, postern.scripts, postern.engine
 --
 -- @module postern.estate
 local cidrs = require("postern.cidr")
 local config = require("postern.config")
+local words = require("postern.words")
 local network = require("postern.network")
 local paths = require("postern.path")
 local sets = require("postern.set")
@@ -18,6 +19,7 @@ local crypto = require("postern.crypto")
 local endpoint_policies = require("postern.endpoint_policy")
 local endpoint_services = require("postern.endpoint_services")
 local apis = require("postern.apis")
+local scripts = require("postern.scripts")
 local engine = require("postern.engine")
 
 
@@ -35,94 +37,6 @@ local MAX_CHAIN = 5
 
 -- The flow of calls to an API, and that of services without a flow of their name.
 local FLOWS = { gateway = "api_gateway", other = "generic" }
-
-
--- ---- The words -------------------------------------------------------------
-
-
-local TEXT, LIST, FLAG, COUNT = { type = "text" }, { type = "list" }, { type = "flag" },
-    { type = "count" }
-local ACCOUNT, MAP, TABLE = { type = "account" }, { type = "map" }, { type = "table" }
-
-
-local function required(spec)
-    return { type = spec.type, records = spec.records, one_of = spec.one_of, required = true }
-end
-
-
-local function one_of(...)
-    local names = {}
-    for _, name in ipairs({ ... }) do
-        names[name] = true
-    end
-    return { one_of = names }
-end
-
-
--- A custom domain name that leads to the API; one with an `id` is private and has its own policy.
-local DOMAINS = { named = { short = "base_path", members = {
-    base_path = TEXT, stage = TEXT, id = TEXT, account = ACCOUNT, region = TEXT, policy = TEXT,
-    vpc_endpoints = LIST,
-} } }
-
-local RULES = { records = { members = {
-    protocol = { type = "protocol" }, from = COUNT, to = COUNT, port = COUNT,
-    cidr = TEXT, prefix_list = TEXT, security_group = TEXT,
-} } }
-
--- Where a route leads is for the reader: it wins or loses by its destination alone.
-local ROUTES = { records = { members = { destination = required(TEXT), target = TEXT } } }
-
-local ACCOUNTS = { records = { short = "id", members = {
-    id = required(ACCOUNT), scp = LIST, rcp = LIST,
-} } }
-
-local UNIT = { id = required(TEXT), scp = LIST, rcp = LIST, accounts = ACCOUNTS }
-UNIT.units = { records = { members = UNIT } }
-
---- The words of an estate: `value` is the type of what follows the word, or `members` those of the
--- table behind its id; see `postern.config`.
-_M.WORDS = {
-    account = { value = ACCOUNT, once = true },
-    region = { value = TEXT, once = true },
-    partition = { value = TEXT, once = true },
-    trusted_proxies = { value = LIST, once = true },
-    rules = { value = TEXT, options = true },
-    identity = { value = TEXT, options = true },
-    vpc = { members = { cidr = required(LIST), peers = LIST, transit = LIST, networks = LIST,
-                        route_table = TEXT } },
-    subnet = { members = { vpc = required(TEXT), cidr = required(LIST), route_table = TEXT } },
-    security_group = { members = { vpc = required(TEXT), name = TEXT, inbound = RULES,
-                                   outbound = RULES } },
-    prefix_list = { members = { cidr = required(LIST) } },
-    route_table = { members = { vpc = required(TEXT), routes = ROUTES } },
-    api = { members = {
-        endpoint_type = required(one_of("REGIONAL", "EDGE", "PRIVATE")),
-        authorization = required(one_of("NONE", "IAM", "LAMBDA", "COGNITO")),
-        stages = required(LIST), policy = TEXT, policy_limit = COUNT, account = ACCOUNT,
-        region = TEXT, websocket = FLAG, routes = LIST, domains = DOMAINS, vpc_endpoints = LIST,
-        authorizer = { type = "code" }, identity_sources = LIST, authorizer_ttl = COUNT,
-        cognito_requires_allow = FLAG, ambiguous_paths = LIST,
-        cache_invalidation = one_of("FAIL_WITH_403", "SUCCEED_WITH_RESPONSE_HEADER",
-                                    "SUCCEED_WITHOUT_RESPONSE_HEADER"),
-    } },
-    resource = { members = { policy = TEXT, policy_limit = COUNT, account = ACCOUNT } },
-    endpoint = { members = {
-        service = required(TEXT), type = one_of("Interface", "Gateway"), vpc = required(TEXT),
-        policy = LIST, security_groups = LIST, subnets = LIST, route_tables = LIST,
-        account = ACCOUNT, addresses = LIST, prefix_lists = MAP,
-        address_type = one_of("ipv4", "ipv6", "dualstack"),
-    } },
-    group = { members = { policies = LIST } },
-    principal = { members = {
-        arn = required(TEXT), policies = LIST, groups = LIST, boundary = TEXT, session = TEXT,
-        tags = MAP, mfa = TABLE, userid = TEXT, token_issue_time = COUNT,
-    } },
-    organization = { once = true, members = {
-        root = required(TEXT), management = ACCOUNT, scp = LIST, rcp = LIST, accounts = ACCOUNTS,
-        units = UNIT.units,
-    } },
-}
 
 
 local NONE = {} -- an empty list that many share; nobody writes to it
@@ -1067,7 +981,7 @@ function _M.open(path, options)
     self.packs = packs.new(self.read, self.pause)
     local entries
     entries, self.problems = config.read(path, {
-        words = _M.WORDS, read = self.read, pause = self.pause,
+        words = words, read = self.read, pause = self.pause,
     })
     index_entries(self, entries)
     local estate = build(self)
@@ -1092,7 +1006,7 @@ end
 --- Ends what runs for the estate: its packs are stopped, and those of estates they opened. To be
 -- called once, when nobody asks it any more.
 function Estate:close()
-    engine.close(self)
+    scripts.close(self)
     for _, other in ipairs(self.opened) do
         other:close()
     end
@@ -1101,7 +1015,7 @@ end
 
 --- Opens the files that packs write anew, after they have been moved away.
 function Estate:reopen()
-    engine.reopen(self)
+    scripts.reopen(self)
     for _, other in ipairs(self.opened) do
         other:reopen()
     end

@@ -68,8 +68,8 @@ describe("the APIs of an estate", function()
         for _, id in ipairs({ "", "a", "a0", "a01", "A1", "a1 ", "a1\0", "1", "a2a3", "p",
                               ("a"):rep(5000), "a" .. 3 * apis.FEW + 1 }) do
             assert.is_nil(estate.apis[id])
-            assert.matches("there is no API", estate:authorize({ api = id, path = "/live/x" }).error,
-                           1, true)
+            local decision = estate:authorize({ api = id, path = "/live/x" })
+            assert.matches("there is no API", decision.error, 1, true)
         end
     end)
 

@@ -18,13 +18,12 @@ _M.LUA = {
     "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "semaphore", "guard",
     "client", "task", "watch", "work", "host/options", "host/uv_loop", "host/uv_socket",
     "host/uv_file", "host/uv", "host/plain", "host/resty_socket", "host/resty_file", "host/resty",
-    "config", "context", "path", "cache", "network", "set", "set_store", "apis", "request",
-    "decision",
-    "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget", "frozen", "rules",
-    "packs", "tools", "runner", "keys", "hooks", "services", "identities", "loader", "audit",
-    "flow", "engine", "estate", "reload", "cases", "server", "resty", "init", "parts", "coverage",
-    "mutants", "testing/fakes", "testing", "testing/files", "testing/specs", "testing/mutation",
-    "testing/suite", "testing/junit", "cli/test", "cli",
+    "config", "words", "context", "path", "cache", "network", "set", "set_store", "apis", "request",
+    "decision", "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget",
+    "frozen", "rules", "packs", "tools", "runner", "keys", "hooks", "services", "identities",
+    "scripts", "loader", "audit", "flow", "engine", "estate", "reload", "cases", "server", "resty",
+    "init", "parts", "coverage", "mutants", "testing/fakes", "testing", "testing/files",
+    "testing/specs", "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli",
 }
 
 -- The only ones that may know their host.
