@@ -22,8 +22,8 @@ COMPILE    = cmake --build
 SUITES     = JOBS=$(JOBS) tools/suites.sh
 
 .PHONY: help deps test-deps valgrind-deps fuzz-deps build build-tests run test test-c test-lua \
-        lint test-asan test-valgrind fuzz-smoke differential coverage coverage-deps bench bench-scripting bench-hostile \
-        install clean
+        lint test-asan test-valgrind fuzz-smoke differential coverage coverage-deps bench \
+        bench-scripting bench-hostile install clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -86,7 +86,7 @@ test-valgrind: valgrind-deps ## C tests under valgrind
 fuzz-smoke: fuzz-deps ## run each fuzz target for SECONDS=60
 	@$(CONFIGURE) build-fuzz -DCMAKE_C_COMPILER=clang -DPOSTERN_FUZZ=ON >/dev/null
 	@$(COMPILE) build-fuzz -j $(JOBS)
-	@tools/fuzz.sh build-fuzz $(SECONDS)
+	@JOBS=$(JOBS) tools/fuzz.sh build-fuzz $(SECONDS)
 
 differential: build ## compare the core with the reference: SEED=1 COUNT=20000
 	@luajit spec/differential.lua $(BUILD) $(SEED) $(COUNT)
