@@ -46,7 +46,7 @@ end
 
 
 -- The slots are at least twice as many as the ids, so there is always an empty one.
-local function new_ids(ids)
+local function new_ids(ids, pause)
     local slots = 1
     while slots < 2 * #ids do
         slots = slots * 2
@@ -65,6 +65,7 @@ local function new_ids(ids)
             slot = bit.band(slot + 1, self.mask)
         end
         self.slots[slot] = i
+        pause()
     end
     return self
 end
@@ -141,8 +142,9 @@ end
 
 --- Packs APIs, if there are many.
 -- @tparam table apis id to API, as the estate builds them; taken over
+-- @tparam function pause called between any two pieces of the work
 -- @treturn table id to API; it cannot be walked when they are packed
-function _M.pack(apis)
+function _M.pack(apis, pause)
     local count = count_all(apis)
     if count <= _M.FEW then
         return apis
@@ -164,8 +166,9 @@ function _M.pack(apis)
         else
             rest[id] = api
         end
+        pause()
     end
-    packed.ids = new_ids(ids)
+    packed.ids = new_ids(ids, pause)
     return setmetatable(rest, { __index = function(_, id) return unpacked(packed, id) end })
 end
 

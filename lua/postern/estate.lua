@@ -993,7 +993,7 @@ function _M.open(path, options)
         return nil, self.problems
     end
     estate.revision = revision_of(self)
-    estate.apis = apis.pack(estate.apis)
+    estate.apis = apis.pack(estate.apis, self.pause)
     -- The JIT compiler keeps closures it has met for good, and with them this table: it must not
     -- keep what was built.
     for name in pairs(self) do
