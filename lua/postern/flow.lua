@@ -471,8 +471,9 @@ local function note_deciding(run, verdict, results)
 end
 
 
--- The caller as the pack sees it, or as it saw it before.
+-- The caller as the pack sees it, or as it saw it before, where the pack says that this is the same.
 local function caller_of(self, source, kept)
+    kept = self.pack.keeps_caller and kept or nil
     local caller = kept and kept.caller or self.pack.caller(source, self.attached, self.config)
     if kept and not kept.caller and not caller.authorizer_gate then
         kept.caller = caller
@@ -513,8 +514,9 @@ end
 -- as the decision may be asked to explain
 -- @tparam[opt] Set resource asked in the place of the resource gate's own set, of which there must
 -- be one; so one flow serves every API whose other gates are the same
--- @tparam[opt] table kept in which the flow keeps what the pack says of the caller. It is handed in
--- again only for requests of the same principal, service, owner and `gateway`
+-- @tparam[opt] table kept in which the flow keeps what the pack says of the caller, if the pack has
+-- `keeps_caller`. It is handed in again only for requests of the same principal, service, owner and
+-- `gateway`
 -- @treturn Decision with reason `error` when the request, a set or the pack failed; `needs` is then
 -- the key, if it depends on one that is unresolved
 function Flow:decide(source, resource, kept)

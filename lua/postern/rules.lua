@@ -55,7 +55,7 @@ local KINDS = {
         must = { gates = "table", caller = "function", decide = "function" },
         may = { based_on = "string", principal_for = "function", sees = "function",
                 adds = "function", resources_for = "function", services = "table",
-                resource_policy = "function" },
+                resource_policy = "function", keeps_caller = "boolean" },
     },
     tables = {
         must = { data = "table" },
@@ -326,8 +326,10 @@ local function fill_from_bases(pack, read)
     table.insert(bases, 1, pack)
     for i = #bases - 1, 1, -1 do
         local derived, base = bases[i], bases[i + 1]
+        -- What a base promises of its `caller` it does not promise of another's.
+        local own_caller = derived.caller ~= nil
         for name, value in pairs(base) do
-            if derived[name] == nil then
+            if derived[name] == nil and not (name == "keeps_caller" and own_caller) then
                 derived[name] = value
             end
         end

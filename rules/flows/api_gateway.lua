@@ -347,6 +347,8 @@ pack = {
     services = { "execute-api" },
     gates = ORDER,
     caller = caller_of,
+    -- It depends on nothing but principal, service, owner and `gateway`.
+    keeps_caller = true,
     principal_for = principal_for,
     sees = sees,
     adds = adds,

@@ -499,6 +499,31 @@ describe("a call that renews the cache", function()
         assert.equal("allow", call(estate, nil, "no-cache").reason)
     end)
 
+    it("asks a private flow for the caller of each request", function()
+        local estate = opened([[rules "flow.lua"
+            api "c" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" } }]], {
+            ["flow.lua"] = [[local pack = { kind = "flows", name = "api_gateway", api = 1,
+                based_on = "api_gateway" }
+            function pack.caller(request, attached, config)
+                local caller = pack.base.caller(request, attached, config)
+                caller.path = request.resource
+                return caller
+            end
+            function pack.decide(results, caller, config)
+                local verdict = pack.base.decide(results, caller, config)
+                if caller.path:find("/secret$") then
+                    verdict.decision, verdict.reason = "ImplicitlyDenied", "authentication"
+                end
+                return verdict
+            end
+            return pack]],
+        })
+        for _ = 1, 2 do
+            assert.is_true(decide({ api = "c", path = "/dev/x" }, estate).allowed)
+            assert.is_false(decide({ api = "c", path = "/dev/secret" }, estate).allowed)
+        end
+    end)
+
     it("keeps its questions though the services pack uses its answer again", function()
         local estate = estate_of("FAIL_WITH_403", "NONE", {
             statement("Allow", ',"Resource":"execute-api:/dev/GET/x"') })

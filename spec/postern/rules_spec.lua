@@ -425,6 +425,15 @@ describe("packs based on others", function()
         assert.same({ "base" }, pack.gates)
     end)
 
+    it("do not promise of their own caller what the base promises of its", function()
+        local base = (BASE:gsub("gates =", "keeps_caller = true, gates ="))
+        local plainly = 'return { kind = "flows", name = "plainly", api = 1, based_on = "base" }'
+        local own = plainly:gsub(" }$", ", caller = function() end }")
+        local files = shipped({ base = base })
+        assert.is_true(assert(rules.read(plainly, "x.lua", "flows", files)).keeps_caller)
+        assert.is_nil(assert(rules.read(own, "x.lua", "flows", files)).keeps_caller)
+    end)
+
     it("can go on to the member that they replace", function()
         local pack = assert(rules.load("flows", "top", read))
         assert.equal("top, then base decide", pack.decide())
