@@ -471,7 +471,7 @@ local function note_deciding(run, verdict, results)
 end
 
 
--- The caller as the pack sees it, or as it saw it before, where the pack says that this is the same.
+-- The caller as the pack sees it, or as it saw it before where the pack says that this is the same.
 local function caller_of(self, source, kept)
     kept = self.pack.keeps_caller and kept or nil
     local caller = kept and kept.caller or self.pack.caller(source, self.attached, self.config)
