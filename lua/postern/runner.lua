@@ -82,6 +82,15 @@ local function in_task(self, fn, ...)
 end
 
 
+-- A state that was taken over as it is has two holders, and ends with the last of them: the other
+-- generation may go on, or end first.
+local function hold(self, state, previous)
+    local shared = type(state) == "table" and previous ~= nil and state == previous.tools.state
+    self.holders = shared and previous.holders or { count = 0 }
+    self.holders.count = self.holders.count + 1
+end
+
+
 --- Starts the pack. A lazy one may wait while it starts.
 -- @tparam[opt] Runner previous the runner of the pack of this name in the generation before
 -- @treturn boolean|nil true
@@ -107,17 +116,23 @@ function Runner:start(previous)
         return nil, tostring(err)
     end
     self.tools.state, self.started = state, true
+    hold(self, state, previous)
     return true
 end
 
 
---- Ends the pack: nothing of it is called any more.
+--- Ends the pack: nothing of it is called any more. Its state ends with it, unless the pack of
+-- another generation has taken it over.
 -- @treturn string|nil what went wrong
 function Runner:stop()
     if not self.started or not self.pack.stop then
         return nil
     end
     self.started = false
+    self.holders.count = self.holders.count - 1
+    if self.holders.count > 0 then
+        return nil
+    end
     local ok, err = pcall(self.pack.stop, self.tools.state, self.tools)
     return not ok and tostring(err) or nil
 end

@@ -61,6 +61,45 @@ describe("a pack that runs", function()
         assert.equal("boom", runner:stop())
     end)
 
+    it("ends a state that was taken over when the last that holds it ends", function()
+        for _, first_to_go in ipairs({ "old", "new" }) do
+            local stops = 0
+            local members = {
+                start = function(_, tools) return tools.previous or { open = true } end,
+                stop = function(state)
+                    state.open, stops = false, stops + 1
+                end,
+            }
+            local old, fresh = new(members), new(members)
+            assert(old:start())
+            assert(fresh:start(old))
+            assert.equal(old.tools.state, fresh.tools.state)
+            local first, last = old, fresh
+            if first_to_go == "new" then
+                first, last = fresh, old -- another pack of its generation did not start
+            end
+            first:stop()
+            first:stop()
+            assert.equal(0, stops)
+            assert.is_true(last.tools.state.open)
+            last:stop()
+            assert.equal(1, stops)
+        end
+    end)
+
+    it("ends a state of its own, however alike", function()
+        local stops = 0
+        local members = {
+            start = function() return true end, stop = function() stops = stops + 1 end,
+        }
+        local old, fresh = new(members), new(members)
+        assert(old:start())
+        assert(fresh:start(old))
+        old:stop()
+        fresh:stop()
+        assert.equal(2, stops)
+    end)
+
     it("takes over the state of the same configuration only", function()
         local function next_of(config, before)
             local got
