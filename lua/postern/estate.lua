@@ -305,20 +305,27 @@ local function path_rules(self, entry)
 end
 
 
--- What APIs may have in common. There may be ten thousand APIs: those that differ in nothing but id
--- and policy share a table of traits, and so does whatever is made for them.
-local function traits_key(entry, traits)
-    local members = entry.members
-    if members.domains or members.authorizer or members.identity_sources or members.routes then
-        return entry.id -- it has traits of its own
+-- A list of texts by what is in it; other tables are the same only when they are one.
+local function trait_text(value)
+    if type(value) == "table" and #value > 0 then
+        return table.concat(value, "\1")
     end
-    return table.concat({
-        tostring(members.policy ~= nil), traits.account, traits.region,
-        tostring(traits.endpoint_type), tostring(traits.authorization), tostring(traits.websocket),
-        tostring(traits.authorizer_ttl), tostring(traits.cognito_requires_allow),
-        tostring(traits.cache_invalidation),
-        tostring(traits.path_rules), table.concat(members.stages or NONE, "\1"),
-    }, "\0")
+    return tostring(value)
+end
+
+
+-- What APIs may have in common. There may be ten thousand APIs: those that differ in nothing but id
+-- and policy share a table of traits, and so does whatever is made for them. Every trait is in the
+-- key, whichever there are. Who has an authorizer shares nothing: its answers are kept by API.
+local function traits_key(entry, traits)
+    if traits.authorizer then
+        return entry.id
+    end
+    local parts = { entry.members.policy and "policy" or "open" }
+    for name, value in pairs(traits) do
+        parts[#parts + 1] = name .. "=" .. trait_text(value)
+    end
+    return table.concat(parts, "\0")
 end
 
 
@@ -374,7 +381,7 @@ function BUILD.api(self, entry)
         cache_invalidation = members.cache_invalidation,
     }
     local key = traits_key(entry, traits)
-    traits.shared = key ~= entry.id
+    traits.shared = traits.domains == NONE and not traits.authorizer
     self.traits[key] = self.traits[key] or share_traits(traits)
     return setmetatable({
         id = entry.id, policy = compile_one(self, entry, "policy", "resource", arn),
@@ -914,12 +921,17 @@ end
 
 
 -- Another estate, for packs that compare. None of those in `chain` again: it would never end. A
--- path can be spelled in many ways, so there are only so many.
+-- path can be spelled in many ways, so there are only so many. What is made here lives as long as
+-- the estate: it must not hold on to `options`, and by them to the estate before.
 local function opener(estate_path, options, opened)
     local chain, depth = { [estate_path] = true }, 1
     for path in pairs(options.chain or NONE) do
         chain[path], depth = true, depth + 1
     end
+    local alike = {
+        read = options.read, now = options.now, log = options.log, host = options.host,
+        chain = chain,
+    }
     return function(path)
         if type(path) ~= "string" then
             return nil, ("the path of an estate is a %s: give a text"):format(type(path))
@@ -929,10 +941,7 @@ local function opener(estate_path, options, opened)
             return nil, ("more than %d estates open each other: `%s` is not opened")
                 :format(MAX_CHAIN - 1, path)
         end
-        local other, err = _M.open(path, {
-            read = options.read, now = options.now, log = options.log, host = options.host,
-            chain = chain,
-        })
+        local other, err = _M.open(path, alike)
         opened[#opened + 1] = other
         return other, not other and tostring(err) or nil
     end

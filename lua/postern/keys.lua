@@ -282,8 +282,11 @@ local function place_of(provider, key, rest, context)
         if not connection then
             return nil
         end
-        connection[provider] = connection[provider] or {}
-        return connection[provider], key:lower()
+        -- By provider, since every generation asks anew; weakly, since connections outlive them.
+        local kept = connection.keys or setmetatable({}, { __mode = "k" })
+        connection.keys = kept
+        kept[provider] = kept[provider] or {}
+        return kept[provider], key:lower()
     end
     local runner = provider.runner
     local ok, by = pcall(cache.by, context, rest, runner.config)

@@ -52,7 +52,7 @@ local function recorder(host, texts)
 end
 
 
--- Every file but those of Postern itself.
+-- Every file, shipped packs too: an update of them counts like any other change.
 local function paths_of(texts)
     local paths = {}
     for path in pairs(texts) do
@@ -213,15 +213,7 @@ local function reload_once(self)
 end
 
 
---- Reads everything anew, now. One that is called while another runs makes that one run once more
--- and does not wait.
--- @treturn boolean whether what is in use is what the files say; nil when another was running
-function Reload:reload()
-    if self.running then
-        self.again = true
-        return nil
-    end
-    self.running = true
+local function reload_all(self)
     local ok
     repeat
         self.again = false
@@ -233,8 +225,21 @@ function Reload:reload()
             ok = false
         end
     until not self.again
-    self.running = false
     return ok
+end
+
+
+--- Reads everything anew, now. One that is called while another runs makes that one run once more
+-- and does not wait.
+-- @treturn boolean whether what is in use is what the files say; nil when another was running
+function Reload:reload()
+    if self.running then
+        self.again = true
+        return nil
+    end
+    self.running = true
+    -- Also when the task is cancelled half way, which would else be the last reload.
+    return self.host:ensure(function() self.running = false end, reload_all, self)
 end
 
 

@@ -699,4 +699,53 @@ describe("the packs of an estate", function()
         estate:reopen()
         assert.equal("a file of a pack cannot be opened anew: no space in x.log", lines[2])
     end)
+
+    -- What `api` may say: an API that says it, beside one that says what all say here. Nothing that
+    -- can turn a decision may be shared with an API that says otherwise.
+    it("shares what it makes only between APIs that say the same", function()
+        local words = require("postern.words")
+        local BASE = { endpoint_type = '"PRIVATE"', authorization = '"LAMBDA"',
+                       stages = '{ "live" }' }
+        local OTHER = {
+            endpoint_type = '"REGIONAL"', authorization = '"NONE"', stages = '{ "live", "test" }',
+            policy = '"traits.json"', account = '"444455556666"', region = '"eu-west-1"',
+            websocket = "true", routes = '{ "send" }', authorizer = "function() end",
+            domains = '{ ["api.example.com"] = { stage = "live" } }',
+            identity_sources = '{ "authorization" }', authorizer_ttl = "60",
+            cognito_requires_allow = "false", ambiguous_paths = '{ "semicolon" }',
+            cache_invalidation = '"FAIL_WITH_403"',
+        }
+        -- These are checked when the estate opens, and nothing of them is left.
+        local CHECKED = { policy_limit = true, vpc_endpoints = true }
+        local function written(id, changes)
+            local members = {}
+            for name, value in pairs(BASE) do
+                members[#members + 1] = name .. " = " .. (changes[name] or value)
+            end
+            for name, value in pairs(changes) do
+                members[#members + 1] = not BASE[name] and name .. " = " .. value or nil
+            end
+            return ("api %q { %s }\n"):format(id, table.concat(members, ", "))
+        end
+        local text = { 'account "111122223333" region "eu-central-1"\n', written("a", {}),
+                       written("b", {}) }
+        for name in pairs(words.api.members) do
+            assert.is_true(OTHER[name] ~= nil or CHECKED[name] == true, "no sample of " .. name)
+            text[#text + 1] = OTHER[name] and written(name, { [name] = OTHER[name] })
+        end
+        -- One function for two APIs: what it answered for one is not kept for the other.
+        text[#text + 1] = "local function same() end\n" .. written("s", { authorizer = "same" })
+            .. written("t", { authorizer = "same" })
+        local estate = opened(table.concat(text), { ["gw/traits.json"] =
+            '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*",'
+            .. '"Resource":"*"}}' })
+        local seen = { [estate.apis.a.shape] = "a" }
+        assert.equal(estate.apis.a.shape, estate.apis.b.shape)
+        for name in pairs(OTHER) do
+            local shape = estate.apis[name].shape
+            assert.is_nil(seen[shape], name .. " shares with " .. tostring(seen[shape]))
+            seen[shape] = name
+        end
+        assert.not_equal(estate.apis.s.shape, estate.apis.t.shape)
+    end)
 end)

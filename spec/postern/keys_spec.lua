@@ -567,6 +567,20 @@ describe("what a pack keeps", function()
         end
     end)
 
+    it("leaves nothing of a generation in a connection that goes on", function()
+        local connection, gone = {}, setmetatable({}, { __mode = "v" })
+        do
+            local registry = cached({ connection = true }, { { "x" } })
+            assert.equal("x", registry:resolve("acme:a", { connection = connection }))
+            gone[1] = registry:provider("acme:a")
+            assert.is_table(gone[1])
+        end
+        for _ = 1, 3 do
+            collectgarbage()
+        end
+        assert.is_nil(gone[1])
+    end)
+
     it("lasts as long as the connection, and no shorter", function()
         local registry, time, calls = cached({ connection = true },
                                              { { "1" }, { "2" }, { "3" }, { "4" } })

@@ -208,6 +208,42 @@ describe("reloading", function()
         end)
     end)
 
+    it("keeps nothing of generations that have ended, however many there were", function()
+        within(function()
+            open()
+            local seen = setmetatable({}, { __mode = "k" })
+            for i = 1, 8 do
+                seen[subject.estate] = true
+                assert.is_true(decide("/live/x").allowed)
+                write("p.json", POLICY:format("P" .. i, "*"))
+                subject:reload()
+            end
+            assert.equal(9, subject.loads)
+            for _ = 1, 3 do
+                collectgarbage()
+            end
+            local left = 0
+            for _ in pairs(seen) do
+                left = left + 1
+            end
+            -- The compiler, and tasks that have just ended, may hold on to the latest.
+            assert.is_true(left <= 2, left .. " of 8 are still there")
+        end)
+    end)
+
+    it("goes on after a reload that was cancelled", function()
+        within(function()
+            open({ slice = 0 })
+            local first = host:spawn(function() return subject:reload() end)
+            host:sleep(0)
+            assert.is_true(subject.running)
+            first:cancel("gone")
+            write("p.json", POLICY:format("Second", "*"))
+            assert.is_true(subject:reload())
+            assert.equal("Second", decide("/live/x").deciding.sid)
+        end)
+    end)
+
     it("makes no generation of what is the same", function()
         within(function()
             open()
