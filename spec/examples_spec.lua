@@ -54,7 +54,7 @@ for _, readme in ipairs(readmes) do
         for _, one in ipairs(documents.commands(documents.blocks(readme))) do
             it("prints what it says at " .. one.place, function()
                 assert.truthy(one.output, "no output block behind it")
-                local command = one.command:gsub("%.%./%.%./build%f[/ ]", commands.build())
+                local command = one.command:gsub("%.%./%.%./build%f[/%s]", commands.build())
                     -- The compiler is no part of what is sanitized.
                     :gsub("^cc ", "LD_PRELOAD= cc ")
                 -- The linker has something to say about a sanitizer's own library.
