@@ -23,8 +23,8 @@ _M.LUA = {
     "frozen", "rules", "packs", "tools", "runner", "keys", "hooks", "services", "identities",
     "scripts", "loader", "flow", "engine", "estate", "reload", "cases", "accept", "answer",
     "metrics/exposition", "metrics/family", "metrics/merge", "metrics/store", "metrics",
-    "traceparent", "audit/plain", "audit/mask", "audit/event", "audit/line", "audit", "server",
-    "resty", "init", "parts", "coverage", "mutants", "testing/fakes", "testing",
+    "traceparent", "audit/plain", "audit/mask", "audit/event", "audit/line", "audit/shipper",
+    "audit", "server", "resty", "init", "parts", "coverage", "mutants", "testing/fakes", "testing",
     "testing/files", "testing/specs", "testing/mutation", "testing/suite", "testing/junit",
     "cli/test", "cli",
 }
