@@ -41,6 +41,8 @@ local FAMILIES = {
       help = "Requests that nginx let through where nobody decided them." },
 }
 
+local NONE = {} -- settings of a location that hands none; nobody writes to it
+
 local ALLOWED = "Allowed"
 local FAULT, UNAVAILABLE = 500, 503
 
@@ -292,8 +294,8 @@ end
 
 
 -- Whether decisions count; nil and why that is not known.
-local function mode_of()
-    local mode = front.calls.setting("postern_mode") or front.mode
+local function mode_of(given)
+    local mode = front.calls.setting(given, "mode") or front.mode
     if mode ~= "enforce" and mode ~= "dry_run" then
         return nil, ("`$postern_mode` is `%s`: give `enforce` or `dry_run`"):format(mode)
     end
@@ -301,8 +303,8 @@ local function mode_of()
 end
 
 
-local function judge(estate, subrequest)
-    local request, status, why = front.calls.read(front.needs, subrequest)
+local function judge(estate, given, subrequest)
+    local request, status, why = front.calls.read(front.needs, given, subrequest)
     if not request then
         return failed(status, why)
     end
@@ -316,8 +318,8 @@ end
 
 
 -- Decides, whatever happens. The second result are the headers of the answer.
-local function decide(estate, subrequest)
-    local ok, decision = pcall(judge, estate, subrequest)
+local function decide(estate, given, subrequest)
+    local ok, decision = pcall(judge, estate, given, subrequest)
     if not ok then
         return failed(FAULT, tostring(decision))
     elseif not decision.allowed then
@@ -384,8 +386,10 @@ end
 
 -- Notes that a request was decided, for `log`: by the variable where that is declared, which
 -- survives an internal redirect.
-local function note(decision, seconds)
-    front.replies.fill(decision, seconds)
+local function note(decision, seconds, subrequest)
+    if not subrequest then -- whose variables are those of the request
+        front.replies.fill(decision, seconds)
+    end
     if front.guards or not front.calls.declares("postern_decision") then
         ngx.ctx.postern = ngx.var.uri
     end
@@ -403,7 +407,7 @@ local function refuse_all()
     front.board:incr("errors", 1)
     if front.metrics then
         front.metrics:decision(nil)
-        note(failed(FAULT), 0)
+        note(failed(FAULT), 0, ngx.is_subrequest)
     end
     front.reply:refuse(nil)
     return ngx.status
@@ -411,7 +415,7 @@ end
 
 
 -- Decides one request. True when it may pass, else the status it was refused with.
-local function run(subrequest)
+local function run(given, subrequest)
     if not front then
         error("there was no `init`: every request is refused", 0)
     end
@@ -422,16 +426,19 @@ local function run(subrequest)
         settle(estate)
     end
     local began = front.host.monotonic()
-    local mode, unknown = mode_of()
-    local decision, headers
+    local mode, decision, headers
+    local unknown = given ~= NONE and front.calls.check(given)
+    if not unknown then
+        mode, unknown = mode_of(given)
+    end
     if mode then
-        decision, headers = decide(estate, subrequest)
+        decision, headers = decide(estate, given, subrequest)
     else
         decision = failed(FAULT, unknown)
     end
     local seconds = front.host.monotonic() - began
     count(decision, mode, seconds)
-    note(decision, seconds)
+    note(decision, seconds, subrequest)
     if decision.allowed then
         front.reply:pass(decision, headers)
         if headers then
@@ -460,8 +467,8 @@ end
 
 
 -- Whatever is not a clear yes ends the request. nginx ends it outside of `pcall`.
-local function enforce(subrequest)
-    local ok, passed = pcall(run, subrequest)
+local function enforce(given)
+    local ok, passed = pcall(run, given or NONE, ngx.is_subrequest)
     if ok and passed == true then
         return
     elseif ok and type(passed) == "number" then
@@ -476,22 +483,24 @@ end
 
 --- Decides the request, in `access_by_lua`. It returns where the request may pass; everywhere else
 -- nginx ends it.
-function _M.access()
+-- @tparam[opt] table given `api`, `stage`, `vpce`, `host` and `mode`, in place of the variables
+function _M.access(given)
     if front and front.guards and ngx.ctx.postern == ngx.var.uri then
         return -- `guard` has decided it
     end
-    return enforce(ngx.is_subrequest)
+    return enforce(given)
 end
 
 
 --- Decides the request as well, in `rewrite_by_lua`: before `satisfy`, `allow` and `auth_request`
 -- have a say, and also in subrequests, to which nginx's access phase, and `access` with it, does
 -- not apply.
-function _M.guard()
+-- @tparam[opt] table given as for `access`
+function _M.guard(given)
     if front then
         front.guards = true
     end
-    return enforce(ngx.is_subrequest)
+    return enforce(given)
 end
 
 
