@@ -394,17 +394,4 @@ describe("a way round the front in nginx:", function()
             end
         end)
     end)
-
-
-    describe("a client certificate", function()
-        local TLS = [[
-            server {
-                listen 127.0.0.1:$port ssl;
-            }
-        ]]
-
-        it("counts only when nginx has verified it", function()
-            pending(TLS)
-        end)
-    end)
 end)

@@ -144,6 +144,36 @@ describe("the front in nginx", function()
             assert.matches("(4 more like this since the last line)", running:log(), 1, true)
         end)
 
+        it("counters of all workers, for Prometheus", function()
+            start({ workers = 2, server = front.location() .. front.location(
+                "set $postern_mode dry_run;", "/dry") .. front.location("return 200;", "/hole")
+                .. [[ location = /-/metrics { content_by_lua_block {
+                    require("postern.resty").metrics() } } ]] })
+            for _ = 1, 6 do
+                ask("/pets")
+                ask("/admin")
+                ask("/dry")
+                ask("/hole")
+                ask("/pets//x")
+            end
+            local text
+            local complete = require("spec.support.nginx").run_until(function()
+                text = ask("/-/metrics").body
+                return text:find('result="ExplicitlyDenied",reason="explicit_deny"} 6', 1, true)
+                    and text:find('postern_decision_duration_seconds_count 24', 1, true)
+                    and text:find('postern_undecided_total 6', 1, true)
+            end, 3000)
+            assert.truthy(complete, text)
+            local answer = ask("/-/metrics")
+            assert.matches("text/plain; version=0.0.4", answer.headers["content-type"], 1, true)
+            for _, line in ipairs({
+                'result="Allowed",reason="allow"} 6', 'postern_eval_errors_total{kind="request"} 6',
+                "postern_dry_run_total 6", 'revision="' .. front.state(running).revision .. '"',
+            }) do
+                assert.matches(line, answer.body, 1, true)
+            end
+        end)
+
         it("what the workers are at", function()
             start()
             ask("/pets")
@@ -253,7 +283,8 @@ describe("the front in nginx", function()
             local answer = ask("/admin")
             assert.equal(200, answer.status)
             assert.matches("content /admin", answer.body, 1, true)
-            assert.matches("[ExplicitlyDenied] [explicit_deny] [NoAdmin]", line_of("/admin"), 1, true)
+            assert.matches("[ExplicitlyDenied] [explicit_deny] [NoAdmin]", line_of("/admin"), 1,
+                           true)
             assert.matches("dry run: GET /admin: would be denied: explicit_deny by "
                 .. running.folder .. "/pets.json:5", running:log(), 1, true)
             assert.equal(200, ask("/pets//x").status)
