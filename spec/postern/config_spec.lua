@@ -212,8 +212,8 @@ describe("postern.config", function()
     it("takes what stands behind an unknown word or a bad id", function()
         assert.equal("main.lua:1: unknown word `foo`: there are `"
             .. table.concat({ "account", "answer", "assert", "error", "include", "ipairs",
-                "math", "next", "pack", "pairs", "proxies", "select", "string", "table", "thing", "tonumber",
-                "tostring", "type", "unpack" }, "`, `") .. "`",
+                "math", "next", "pack", "pairs", "proxies", "select", "string", "table", "thing",
+                "tonumber", "tostring", "type", "unpack" }, "`, `") .. "`",
             problems('foo "a" { b = 1 }'))
         assert.equal("main.lua:1: thing is a table: write thing \"id\" { ... }",
                      problems('thing {} {}'))
