@@ -266,6 +266,26 @@ describe("a way round the front in nginx:", function()
             assert.equal(3, counts.denied)
         end)
 
+        it("that share their ngx.ctx do not decide for the request that makes them", function()
+            start([[
+                location /pets {
+                    set $postern_api pets; set $postern_stage live;
+                    rewrite_by_lua_block {
+                        if ngx.is_subrequest then
+                            require("postern.resty").guard()
+                        else
+                            ngx.location.capture(ngx.var.uri, { ctx = ngx.ctx,
+                                method = ngx.HTTP_GET })
+                        end
+                    }
+                    access_by_lua_block { require("postern.resty").access() }
+                    content_by_lua_block { ngx.say("content") }
+                }
+            ]], { pets = front.PETS:gsub("live/%*/pets", "live/GET/pets") })
+            assert.equal(200, status("/pets"))
+            assert.equal(403, status("/pets", { method = "DELETE" }))
+        end)
+
         it("do not forge the peer", function()
             start(GUARDED:format(GUARD, GUARD))
             assert.matches("^403", running:ask("/capture?of=/pets", { from = "127.0.0.9",

@@ -16,7 +16,8 @@
 -- module ends in a refusal: a failure of ours is answered by the status that was configured.
 --
 -- *Dependencies*: postern.resty.options, postern.resty.reports, postern.resty.board, and, when they
--- are needed, so that a library that is missing can be told: postern.host.plain, postern.estate,
+-- are needed, so that a library that is missing can be told: postern.resty.lint,
+-- postern.resty.master,
 -- postern.answer, postern.metrics, postern.host.resty, postern.resty.call, postern.resty.reply,
 -- postern.resty.follower
 --
@@ -53,54 +54,6 @@ local START = 5
 -- ---- In the master -----------------------------------------------------------------
 
 
--- What packs open to write would belong to the master's user, and the workers could not write to
--- it: here it is only said that it can be opened.
-local function checking_host()
-    local host = require("postern.host.plain").new({ log = function(message)
-        ngx.log(ngx.ERR, message)
-    end })
-    local nothing = function() return true end
-    local writer = { write = nothing, reopen = nothing, close = nothing, dropped = 0 }
-    return setmetatable({ writer = function() return writer end }, {
-        __index = function(_, name)
-            local method = host[name]
-            if type(method) ~= "function" then
-                return method
-            end
-            return function(_, ...)
-                return method(host, ...)
-            end
-        end,
-    })
-end
-
-
--- Opens the estate to see whether that works, and closes it again.
-local function read_estate(path)
-    local estates = require("postern.estate")
-    local host, texts = checking_host(), {}
-    local estate, problems = estates.open(path, {
-        read = function(name)
-            local text, err = host:read(name)
-            texts[name] = text or false
-            return text, err
-        end,
-        now = function() return host:now() end, log = function(message) host:log(message) end,
-        host = host,
-    })
-    if not estate then
-        return nil, tostring(problems)
-    end
-    for _, warning in ipairs(estate.warnings) do
-        host:log(("warning: %s:%s: %s"):format(warning.file, warning.line or "?",
-                                               warning.message))
-    end
-    local revision = estate.revision
-    estate:close()
-    return revision, texts
-end
-
-
 local function board_of(options, path)
     local dict = ngx.shared[options.dict]
     if not dict then
@@ -118,7 +71,11 @@ end
 
 -- Opens the estate, and leaves its bytes to the workers.
 local function prepare()
-    local called, revision, texts = pcall(read_estate, front.path)
+    local called, revision, texts = pcall(function()
+        return require("postern.resty.master").read(front.path, function(message)
+            ngx.log(ngx.ERR, message)
+        end)
+    end)
     if not called or not revision then
         return nil, tostring(called and texts or revision)
     end
@@ -387,9 +344,10 @@ end
 -- Notes that a request was decided, for `log`: by the variable where that is declared, which
 -- survives an internal redirect.
 local function note(decision, seconds, subrequest)
-    if not subrequest then -- whose variables are those of the request
-        front.replies.fill(decision, seconds)
+    if subrequest then
+        return -- its variables are those of the request, and so may be its ngx.ctx
     end
+    front.replies.fill(decision, seconds)
     if front.guards or not front.calls.declares("postern_decision") then
         ngx.ctx.postern = ngx.var.uri
     end
@@ -515,8 +473,9 @@ end
 
 
 local function was_decided()
-    if front.calls.declares("postern_decision") and ngx.var.postern_decision ~= "" then
-        return true
+    if front.calls.declares("postern_decision") then
+        local decision = ngx.var.postern_decision
+        return decision ~= nil and decision ~= ""
     end
     return ngx.ctx.postern ~= nil
 end
@@ -573,6 +532,18 @@ function _M.status()
     ngx.header["Content-Type"] = "application/json"
     ngx.header["Cache-Control"] = "no-store"
     ngx.say(require("cjson.safe").encode(_M.state()))
+end
+
+
+--- Looks for known ways round the front in a configuration of nginx. It needs no nginx to run in:
+--
+--     nginx -T | luajit -e 'for _, line in ipairs(require("postern.resty").check(io.read("*a"))) do
+--         print(line)
+--     end'
+-- @tparam string text what `nginx -T` prints
+-- @treturn {string,...} one line each, `file:line: message`; empty when none was found
+function _M.check(text)
+    return require("postern.resty.lint").check(text)
 end
 
 
