@@ -57,8 +57,8 @@ local VARIABLES = {
 }
 
 
--- The request's id. nginx makes another one each time it is asked, unless its configuration uses
--- the variable; so it is kept in one that it declares.
+-- The request's id, made only when somebody wants it. nginx makes another one each time it is
+-- asked, unless its configuration uses the variable; so it is kept in one that it declares.
 local function id_of()
     local var = ngx.var
     if not calls.declares("postern_request_id") then
@@ -96,9 +96,6 @@ function _M.fill(decision, seconds)
     local var = ngx.var
     for i = 1, #told do
         var[told[i][1]] = told[i][2](decision, seconds)
-    end
-    if calls.declares("postern_request_id") then
-        id_of()
     end
 end
 
