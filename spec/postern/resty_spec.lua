@@ -275,6 +275,16 @@ describe("the front in nginx", function()
     end)
 
 
+    it("is one for one nginx: `init` is called once", function()
+        running = front.new()
+        front.write(running, "nginx.conf", (running:log("nginx.conf")
+            :gsub("init_by_lua_block {(.-)}\n", "init_by_lua_block {%1 %1 }\n", 1)))
+        assert.is_false(running:run())
+        assert.matches("init: it was called already: one nginx has one estate", running:log(), 1,
+                       true)
+    end)
+
+
     describe("in a dry run", function()
         local DRY = "set $postern_mode dry_run;"
 
