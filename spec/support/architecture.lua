@@ -24,16 +24,18 @@ _M.LUA = {
     "scripts", "loader", "flow", "engine", "estate", "reload", "cases", "accept", "answer",
     "metrics/exposition", "metrics/family", "metrics/merge", "metrics/store", "metrics",
     "traceparent", "audit/plain", "audit/mask", "audit/event", "audit/line", "audit/shipper",
-    "audit", "server", "resty", "init", "parts", "coverage", "mutants", "testing/fakes", "testing",
-    "testing/files", "testing/specs", "testing/mutation", "testing/suite", "testing/junit",
-    "cli/test", "cli",
+    "audit", "server", "resty/options", "resty/lint", "resty/reports", "resty/board",
+    "resty/master", "resty/call", "resty/reply", "resty/follower", "resty", "init", "parts",
+    "coverage", "mutants", "testing/fakes", "testing", "testing/files", "testing/specs",
+    "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli",
 }
 
 -- The only ones that may know their host.
 local HOSTS = { server = true, resty = true }
 
 local function is_host(name)
-    return HOSTS[name] or name:find("^host/") ~= nil
+    -- The parts of the front in nginx are of one noun too many for one file.
+    return HOSTS[name] or name:find("^host/") ~= nil or name:find("^resty/") ~= nil
 end
 
 
