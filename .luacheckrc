@@ -4,7 +4,8 @@ exclude_files = { "build", "build-*" }
 
 -- Only these may know a host; everything else is handed what it needs.
 files["lua/postern/host/resty*.lua"] = { read_globals = { "ngx" } }
-files["lua/postern/resty.lua"] = { read_globals = { "ngx" } }
+files["lua/postern/resty/*.lua"] = { globals = { "ngx" } }
+files["lua/postern/resty.lua"] = { globals = { "ngx" } }
 
 files["spec"] = { std = "+busted" }
 files["examples/**/*_spec.lua"] = { std = "+busted" }

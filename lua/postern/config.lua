@@ -188,6 +188,10 @@ local TYPES = {
     protocol = { "a protocol such as `tcp`, or its number", is_protocol },
     list = { "a list of texts", is_list_of_strings },
     map = { "names with texts", is_map_of_strings },
+    refusal = { "a status, 400 to 499", function(value)
+        return is_whole(value) and value >= 400 and value <= 499
+    end },
+    fault = { "403 or 503", function(value) return value == 403 or value == 503 end },
     table = { "a table", function(value) return type(value) == "table" end },
     code = { "a function", function(value) return type(value) == "function" end },
 }
@@ -264,6 +268,13 @@ local function check_value(problems, place, name, value, spec, depth)
         return check_records(problems, place, name, value, spec.records, depth)
     elseif spec.named then
         return check_named(problems, place, name, value, spec.named, depth)
+    elseif spec.members then
+        if type(value) ~= "table" then
+            _M.add(problems, place, ("%s is %s: give its members in { }")
+                :format(name, describe(value)))
+            return nil
+        end
+        return check_members(problems, place, name, value, spec.members, depth + 1)
     elseif spec.one_of then
         if type(value) ~= "string" or not spec.one_of[value] then
             _M.add(problems, place, ("%s is %s%s"):format(name, describe(value),

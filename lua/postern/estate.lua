@@ -831,6 +831,16 @@ local function trusted_proxies(self)
 end
 
 
+-- What fronts are told: how denials look, and whether they count.
+local function front_settings(self)
+    local answers, mode = entries_of(self, "answers")[1], entries_of(self, "mode")[1]
+    if mode and mode.value == "dry_run" then
+        config.add(self.warnings, mode, "dry run: nothing is denied, only told")
+    end
+    return answers and answers.value or NONE, mode and mode.value
+end
+
+
 -- A domain name and base path lead to one API.
 local function check_base_paths(self, entry, taken)
     for domain, mapping in pairs(entry.members.domains or {}) do
@@ -882,6 +892,7 @@ local function build(self)
     local _, organization = next(build_all(self, "organization"))
     estate.accounts = organization and organization.accounts or {}
     estate.trusted_proxies = trusted_proxies(self)
+    estate.answers, estate.mode = front_settings(self)
     self.accounts = estate.accounts
     estate.apis = build_all(self, "api")
     estate.domains = index_domains(self, estate.apis)

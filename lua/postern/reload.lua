@@ -6,6 +6,10 @@
 -- old one to their end, and then it is closed. When anything is wrong, what was in use stays, and
 -- the operator is told why.
 --
+-- Where several processes have to use one revision, only one of them watches. The others are told
+-- from outside: with `watch = false` nothing is watched, `reload` is called when there is something
+-- new, and `read` says from where it is read.
+--
 -- *Dependencies*: postern.estate
 --
 -- @module postern.reload
@@ -17,7 +21,8 @@ local Reload = {}
 Reload.__index = Reload
 
 
-local OPTIONS = { host = true, slice = true, debounce = true, poll = true, grace = true }
+local OPTIONS = { host = true, slice = true, debounce = true, poll = true, grace = true,
+                  watch = true, read = true }
 
 -- Seconds of work between two breaths. What cannot be divided comes on top.
 local SLICE = 0.001
@@ -43,9 +48,9 @@ end
 
 
 -- Reads by the host, and notes every file that was asked for, those that are not there as well.
-local function recorder(host, texts)
+local function recorder(read, texts)
     return function(path)
-        local text, err = host:read(path)
+        local text, err = read(path)
         texts[path] = text or false
         return text, err
     end
@@ -67,7 +72,7 @@ local function open(self, previous)
     local host, texts = self.host, {}
     local pause = previous and breather(host, self.slice) or nil
     local estate, problems = estates.open(self.path, {
-        read = recorder(host, texts), now = function() return host:now() end,
+        read = recorder(self.read, texts), now = function() return host:now() end,
         log = function(message) host:log(message) end,
         host = host, pause = pause, previous = previous,
     })
@@ -83,6 +88,26 @@ local function close_when_done(self, generation)
         generation.closed = true
         generation.estate:close()
         self.closed = self.closed + 1
+        for i, retired in ipairs(self.retired) do
+            if retired == generation then
+                table.remove(self.retired, i)
+                break
+            end
+        end
+    end
+end
+
+
+-- Ends what is left of retired generations when their time is over. One task for all of them: there
+-- may be a reload every moment, and hosts have only so many tasks.
+local function sweep(self)
+    while self.retired[1] do
+        local ends = self.retired[1].ends
+        self.host:sleep(math.max(0, ends - self.host:monotonic()))
+        while self.retired[1] and self.retired[1].ends <= ends do
+            self.retired[1].busy = 0
+            close_when_done(self, self.retired[1])
+        end
     end
 end
 
@@ -93,11 +118,14 @@ local function retire(self, generation)
     if generation.closed then
         return
     end
-    self.host:spawn(function()
-        self.host:sleep(self.grace)
-        generation.busy = 0
-        close_when_done(self, generation)
-    end)
+    generation.ends = self.host:monotonic() + self.grace
+    self.retired[#self.retired + 1] = generation
+    if not self.sweeping then
+        self.sweeping = true
+        self.host:spawn(function()
+            self.host:ensure(function() self.sweeping = false end, sweep, self)
+        end)
+    end
 end
 
 
@@ -126,7 +154,7 @@ end
 -- A file may have changed after it was read and before anybody watched it.
 local function changed_since(self, texts, watched, pause)
     for path, text in pairs(texts) do
-        if not watched[path] and (self.host:read(path) or false) ~= text then
+        if not watched[path] and (self.read(path) or false) ~= text then
             return true
         end
         if pause then
@@ -139,6 +167,9 @@ end
 
 -- Watches what was read, and reads again what was not watched meanwhile.
 local function follow(self, texts, pause)
+    if not self.watches then
+        return
+    end
     local watched = self.watched or {}
     watch(self, texts)
     self.watched = {}
@@ -158,7 +189,8 @@ end
 -- @tparam string path
 -- @tparam table options `host`, see `postern.host.uv`; optionally, all in seconds, `slice` (of work
 -- between two breaths, 0.001), `debounce` and `poll` (see `watch` of the host), and `grace` (after
--- which an old generation ends even if some of its requests never did, 60)
+-- which an old generation ends even if some of its requests never did, 60); `watch`, false when
+-- somebody else says when to reload, and `read`, a `function(path)` in place of the host's reader
 -- @treturn Reload|nil `estate` is the one in use; `loads`, `failures` and `closed` count
 -- generations that were taken into use, were refused and have ended
 -- @treturn Problems every problem of the estate; nothing is watched then
@@ -171,7 +203,9 @@ function _M.new(path, options)
     local self = setmetatable({
         path = path, host = options.host, slice = options.slice or SLICE,
         debounce = options.debounce, poll = options.poll, grace = options.grace or GRACE,
-        loads = 1, failures = 0, closed = 0,
+        watches = options.watch ~= false,
+        read = options.read or function(name) return options.host:read(name) end,
+        loads = 1, failures = 0, closed = 0, retired = {},
     }, Reload)
     local estate, problems, texts = open(self)
     if not estate then

@@ -44,12 +44,20 @@ local ACCOUNTS = { records = { short = "id", members = {
 local UNIT = { id = required(TEXT), scp = LIST, rcp = LIST, accounts = ACCOUNTS }
 UNIT.units = { records = { members = UNIT } }
 
+-- How a front tells clients what was decided; see `postern.answer`.
+local ANSWERS = { members = {
+    denied = { type = "refusal" }, fault = { type = "fault" },
+    format = one_of("auto", "json", "text"),
+} }
+
 --- The words of an estate: `value` is the type of what follows the word, or `members` those of the
 -- table behind its id; see `postern.config`.
 return {
     account = { value = ACCOUNT, once = true },
     region = { value = TEXT, once = true },
     partition = { value = TEXT, once = true },
+    answers = { value = ANSWERS, once = true },
+    mode = { value = one_of("enforce", "dry_run"), once = true },
     trusted_proxies = { value = LIST, once = true },
     rules = { value = TEXT, options = true },
     identity = { value = TEXT, options = true },

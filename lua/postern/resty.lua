@@ -1,0 +1,527 @@
+--- The front in nginx: requests are decided where they come in.
+--
+--     init_by_lua_block        { require("postern.resty").init("/etc/postern/estate.lua") }
+--     init_worker_by_lua_block { require("postern.resty").init_worker() }
+--     location / {
+--         set $postern_api a1b2c3d4e5;
+--         access_by_lua_block { require("postern.resty").access() }
+--         log_by_lua_block    { require("postern.resty").log() }
+--     }
+--
+-- The master opens the estate to find what is wrong with it, and leaves what it read to the
+-- workers: files, timers and connections would not survive being forked. Each worker opens it for
+-- itself; `postern.resty.follower` says how they come to use the same one.
+--
+-- A request passes only where a decision allows it, or in a dry run. Every other way through this
+-- module ends in a refusal: a failure of ours is answered by the status that was configured.
+--
+-- *Dependencies*: postern.resty.options, postern.resty.reports, postern.resty.board, and, when they
+-- are needed, so that a library that is missing can be told: postern.host.plain, postern.estate,
+-- postern.answer, postern.host.resty, postern.resty.call, postern.resty.reply,
+-- postern.resty.follower
+--
+-- @module postern.resty
+local settings = require("postern.resty.options")
+local reporters = require("postern.resty.reports")
+local boards = require("postern.resty.board")
+
+
+local _M = {}
+
+
+-- The one of this nginx: options, path, board, reports; in a worker also follower, host, reply and
+-- what the estate needs.
+local front
+
+local ALLOWED = "Allowed"
+local FAULT, UNAVAILABLE = 500, 503
+
+-- A request that comes before the first turn of a worker waits for it so long, in seconds.
+local START = 5
+
+
+-- ---- In the master -----------------------------------------------------------------
+
+
+-- What packs open to write would belong to the master's user, and the workers could not write to
+-- it: here it is only said that it can be opened.
+local function checking_host()
+    local host = require("postern.host.plain").new({ log = function(message)
+        ngx.log(ngx.ERR, message)
+    end })
+    local nothing = function() return true end
+    local writer = { write = nothing, reopen = nothing, close = nothing, dropped = 0 }
+    return setmetatable({ writer = function() return writer end }, {
+        __index = function(_, name)
+            local method = host[name]
+            if type(method) ~= "function" then
+                return method
+            end
+            return function(_, ...)
+                return method(host, ...)
+            end
+        end,
+    })
+end
+
+
+-- Opens the estate to see whether that works, and closes it again.
+local function read_estate(path)
+    local estates = require("postern.estate")
+    local host, texts = checking_host(), {}
+    local estate, problems = estates.open(path, {
+        read = function(name)
+            local text, err = host:read(name)
+            texts[name] = text or false
+            return text, err
+        end,
+        now = function() return host:now() end, log = function(message) host:log(message) end,
+        host = host,
+    })
+    if not estate then
+        return nil, tostring(problems)
+    end
+    for _, warning in ipairs(estate.warnings) do
+        host:log(("warning: %s:%s: %s"):format(warning.file, warning.line or "?",
+                                               warning.message))
+    end
+    local revision = estate.revision
+    estate:close()
+    return revision, texts
+end
+
+
+local function board_of(options, path)
+    local dict = ngx.shared[options.dict]
+    if not dict then
+        return nil, ("there is no shared dictionary `%s`: add `lua_shared_dict %s 10m;` to the "
+            .. "http block"):format(options.dict, options.dict)
+    end
+    return boards.new(dict, path)
+end
+
+
+local function say_dry_run()
+    ngx.log(ngx.ERR, "postern: DRY RUN: nothing is denied, only told")
+end
+
+
+-- Opens the estate, and leaves its bytes to the workers.
+local function prepare()
+    local called, revision, texts = pcall(read_estate, front.path)
+    if not called or not revision then
+        return nil, tostring(called and texts or revision)
+    end
+    local ok, err = front.board:publish(revision, texts)
+    front.board:problem(nil)
+    if not ok then
+        ngx.log(ngx.ERR, ("postern: %s: make `lua_shared_dict %s` larger; until then each worker "
+            .. "reads the files by itself"):format(err, front.options.dict))
+    end
+    collectgarbage()
+    return true
+end
+
+
+--- Opens the estate, in `init_by_lua`. Raises what is wrong with it: nginx does not start then, and
+-- told to reload it goes on with what it has.
+-- @tparam string path the estate's file
+-- @tparam[opt] table options `dict` (the name of the `lua_shared_dict`, `postern`); `on_broken`:
+-- `stop`, or `refuse` to start all the same and refuse every request until the estate can be
+-- opened; `mode`: `enforce`, or `dry_run`; `fault`, 403 or 503, what a failure of ours is answered
+-- by where the estate does not say it (503); in seconds `poll`, between two looks at the files (2),
+-- `follow`, between two looks at what the other workers use (0.5), and `report`, between two lines
+-- of one kind in the log (10); `obligations`, how headers begin that tell the obligations of a
+-- decision (`X-Obligation-`); `upstream`, headers that the program behind nginx is sent, name to
+-- `principal`, `request_id`, `decision`, `revision` or `obligation:NAME`
+function _M.init(path, options)
+    if type(path) ~= "string" or path == "" then
+        error("postern: init: give the path of an estate", 2)
+    elseif front then
+        error("postern: init: it was called already: one nginx has one estate", 2)
+    end
+    local filled, err = settings.fill(options)
+    if not filled then
+        error("postern: init: " .. err, 2)
+    end
+    local board
+    board, err = board_of(filled, path)
+    if not board then
+        error("postern: init: " .. err, 2)
+    end
+    front = { path = path, options = filled, board = board }
+    if filled.mode == "dry_run" then
+        say_dry_run()
+    end
+    local ok
+    ok, err = prepare()
+    if not ok and filled.on_broken == "stop" then
+        front = nil
+        error(("postern: %s: cannot be opened:\n%s"):format(path, err), 0)
+    elseif not ok then
+        ngx.log(ngx.ERR, ("postern: %s: cannot be opened, so every request is refused: %s")
+            :format(path, err))
+    end
+end
+
+
+-- ---- In a worker -------------------------------------------------------------------
+
+
+local function write_line(message)
+    ngx.log(ngx.ERR, "postern: ", message)
+end
+
+
+local function reporter(interval)
+    return reporters.new({ now = ngx.now, write = write_line }, interval)
+end
+
+
+-- What replies before there is an estate, or without one.
+local function plain_reply()
+    return require("postern.resty.reply").new(
+        require("postern.answer").new({ fault = front.options.fault }), front.options)
+end
+
+
+local function start_worker()
+    front.reports = reporter(front.options.report)
+    front.reply = plain_reply()
+    front.calls = require("postern.resty.call")
+    front.replies = require("postern.resty.reply")
+    front.host = require("postern.host.resty").new({ log = write_line })
+    front.follower = require("postern.resty.follower").new({
+        path = front.path, host = front.host, board = front.board, options = front.options,
+        reports = front.reports, pid = ngx.worker.pid(), id = ngx.worker.id(),
+    })
+    front.follower:start()
+end
+
+
+local function turn(premature)
+    if not premature then
+        front.follower:turn()
+    end
+end
+
+
+--- Starts a worker, in `init_worker_by_lua`.
+function _M.init_worker()
+    if not front then
+        ngx.log(ngx.ERR, "postern: init_worker: there was no `init`: every request is refused")
+        return
+    elseif not ngx.worker.id() then
+        return -- the cache manager and the like serve nobody
+    end
+    local ok, err = pcall(start_worker)
+    if not ok then
+        ngx.log(ngx.ERR, "postern: this worker does not start, and refuses every request: ",
+                tostring(err))
+        front.follower = nil
+        return
+    end
+    local every = math.min(front.options.follow, front.options.poll)
+    local first, second = ngx.timer.at(0, turn), ngx.timer.every(every, turn)
+    if not first or not second then
+        ngx.log(ngx.ERR, "postern: no timers: this worker will not follow its files")
+    end
+end
+
+
+--- Ends a worker, in `exit_worker_by_lua`: lines that packs still hold are written.
+function _M.exit_worker()
+    if front and front.follower then
+        pcall(front.follower.tell, front.follower)
+        if front.follower.reload then
+            pcall(front.follower.reload.close, front.follower.reload)
+        end
+    end
+end
+
+
+-- ---- Deciding ----------------------------------------------------------------------
+
+
+-- A decision of ours, where the estate was not asked or did not answer.
+local function failed(status, message)
+    return {
+        allowed = false, decision = "ImplicitlyDenied", reason = "error", status = status,
+        error = message,
+    }
+end
+
+
+-- Takes what an estate says of answers; at its first request.
+local function settle(estate)
+    local answers = estate.answers
+    front.reply = front.replies.new(require("postern.answer").new({
+        denied = answers.denied, fault = answers.fault or front.options.fault,
+        format = answers.format,
+    }), front.options)
+    front.mode = estate.mode or front.options.mode
+    front.needs = front.calls.needs(estate)
+end
+
+
+-- The estate in use; one that opens only now is waited for.
+local function estate_in_use()
+    local follower = front and front.follower
+    if not follower then
+        return nil
+    end
+    local ends = ngx.now() + START
+    while not follower.reload and not follower.turned and ngx.now() < ends do
+        ngx.sleep(0.01)
+    end
+    return follower.reload and follower.reload.estate
+end
+
+
+-- Whether decisions count; nil and why that is not known.
+local function mode_of()
+    local mode = front.calls.setting("postern_mode") or front.mode
+    if mode ~= "enforce" and mode ~= "dry_run" then
+        return nil, ("`$postern_mode` is `%s`: give `enforce` or `dry_run`"):format(mode)
+    end
+    return mode
+end
+
+
+local function judge(estate, subrequest)
+    local request, status, why = front.calls.read(front.needs, subrequest)
+    if not request then
+        return failed(status, why)
+    end
+    local decision = front.follower:authorize(request)
+    if decision.reason == "error" then
+        local fault = front.calls.fault_of(estate, request)
+        return fault and failed(FAULT, fault) or decision
+    end
+    return decision
+end
+
+
+-- Decides, whatever happens. The second result are the headers of the answer.
+local function decide(estate, subrequest)
+    local ok, decision = pcall(judge, estate, subrequest)
+    if not ok then
+        return failed(FAULT, tostring(decision))
+    elseif not decision.allowed then
+        return decision
+    elseif decision.decision ~= ALLOWED or decision.reason == "error" then
+        return failed(FAULT, "a decision contradicts itself")
+    end
+    local headers, why
+    ok, headers, why = pcall(front.reply.headers, front.reply, decision)
+    if not ok or why then
+        return failed(FAULT, tostring(why or headers))
+    end
+    return decision, headers
+end
+
+
+-- ---- Telling the operator ----------------------------------------------------------
+
+
+local function described()
+    return ("%s %s"):format(ngx.req.get_method(), ngx.var.uri)
+end
+
+
+local function count(decision, mode)
+    local board = front.board
+    if decision.allowed then
+        board:incr("allowed", 1)
+        return
+    end
+    board:incr(decision.reason == "error" and "errors" or "denied", 1)
+    if mode == "dry_run" then
+        board:incr("dry_run", 1)
+    end
+end
+
+
+local function tell(decision, mode)
+    if decision.reason == "error" then
+        front.reports:tell(decision.status >= FAULT and "fault" or "refused",
+            ("%s: %s: %s"):format(described(), mode == "dry_run" and "would be refused"
+            or "refused", tostring(decision.error)))
+    elseif mode == "dry_run" then
+        local statement = decision.deciding
+        front.reports:tell("dry_run", ("dry run: %s: would be denied: %s%s"):format(described(),
+            tostring(decision.reason), statement and (" by %s:%d"):format(statement.file,
+            statement.line) or ""))
+    end
+end
+
+
+-- Notes that a request was decided, for `log`: by the variable where that is declared, which
+-- survives an internal redirect.
+local function note(decision, seconds)
+    front.replies.fill(decision, seconds)
+    if front.guards or not front.calls.declares("postern_decision") then
+        ngx.ctx.postern = ngx.var.uri
+    end
+end
+
+
+-- ---- Requests ----------------------------------------------------------------------
+
+
+-- Refuses, without an estate.
+local function refuse_all()
+    if front.reports then
+        front.reports:tell("no_estate", "there is no estate: every request is refused")
+    end
+    front.board:incr("errors", 1)
+    if front.calls then
+        note(failed(FAULT), 0)
+    end
+    front.reply:refuse(nil)
+    return ngx.status
+end
+
+
+-- Decides one request. True when it may pass, else the status it was refused with.
+local function run(subrequest)
+    local estate = estate_in_use()
+    if not estate then
+        return refuse_all()
+    elseif not front.needs or front.needs.estate ~= estate then
+        settle(estate)
+    end
+    local began = front.host.monotonic()
+    local mode, unknown = mode_of()
+    local decision, headers
+    if mode then
+        decision, headers = decide(estate, subrequest)
+    else
+        decision = failed(FAULT, unknown)
+    end
+    local seconds = front.host.monotonic() - began
+    count(decision, mode)
+    note(decision, seconds)
+    if decision.allowed then
+        front.reply:pass(decision, headers)
+        if headers then
+            ngx.ctx.postern_headers = headers -- for `header_filter`
+        end
+        return true
+    end
+    tell(decision, mode)
+    if mode == "dry_run" then
+        front.reply:pass(decision)
+        return true
+    end
+    front.reply:refuse(decision)
+    return ngx.status
+end
+
+
+-- Whatever is not a clear yes ends the request. nginx ends it outside of `pcall`.
+local function enforce(subrequest)
+    local ok, passed = pcall(run, subrequest)
+    if ok and passed == true then
+        return
+    elseif ok and type(passed) == "number" then
+        return ngx.exit(passed)
+    end
+    pcall(ngx.log, ngx.ERR, "postern: ", tostring(passed))
+    return ngx.exit(front and front.options.fault or UNAVAILABLE)
+end
+
+
+--- Decides the request, in `access_by_lua`. It returns where the request may pass; everywhere else
+-- nginx ends it.
+function _M.access()
+    if front and front.guards and ngx.ctx.postern == ngx.var.uri then
+        return -- `guard` has decided it
+    end
+    return enforce(ngx.is_subrequest)
+end
+
+
+--- Decides the request as well, in `rewrite_by_lua`: before `satisfy`, `allow` and `auth_request`
+-- have a say, and also in subrequests, to which nginx's access phase, and `access` with it, does
+-- not apply.
+function _M.guard()
+    if front then
+        front.guards = true
+    end
+    return enforce(ngx.is_subrequest)
+end
+
+
+--- Sets the headers of the decision anew, in `header_filter_by_lua`: in place of those of the same
+-- name that the program behind nginx sent.
+function _M.header_filter()
+    local headers = front and ngx.ctx.postern_headers
+    for name, value in pairs(headers or {}) do
+        ngx.header[name] = value
+    end
+end
+
+
+local function was_decided()
+    if front.calls.declares("postern_decision") and ngx.var.postern_decision ~= "" then
+        return true
+    end
+    return ngx.ctx.postern ~= nil
+end
+
+
+--- Notes what became of the request, in `log_by_lua`: one that was let through where nobody decided
+-- is told and counted. That is a hole in the configuration, such as `satisfy any`.
+function _M.log()
+    if not front or not front.calls or ngx.status >= 400 then
+        return
+    end
+    local ok, decided = pcall(was_decided)
+    if not ok or not decided then
+        front.board:incr("undecided", 1)
+        front.reports:tell("undecided", described() .. ": was let through, but nobody decided it: "
+            .. "look for `satisfy any`, `return` and the like")
+    end
+end
+
+
+-- ---- For the operator --------------------------------------------------------------
+
+
+local COUNTS = { "allowed", "denied", "errors", "dry_run", "undecided" }
+
+--- What the workers are at, as a table.
+-- @treturn table `path`, `revision` (the one that is wanted), `workers`, `watcher` (the process
+-- that looks at the files), `counts`, `mode`, and, where the files cannot be used, `problem` and
+-- `problem_since`
+function _M.state()
+    if not front then
+        return { problem = "there was no `init`" }
+    end
+    local problem, since = front.board:last_problem()
+    local state = {
+        path = front.path, revision = front.board:wanted(),
+        workers = front.board:workers(ngx.worker.count()),
+        watcher = tonumber(front.board:watcher()), mode = front.mode or front.options.mode,
+        problem = problem, problem_since = since, counts = {},
+    }
+    for _, name in ipairs(COUNTS) do
+        state.counts[name] = front.board:get(name) or 0
+    end
+    return state
+end
+
+
+--- Answers what `state` says, as JSON. Who may ask is for the location to say.
+function _M.status()
+    if front and front.follower then
+        front.follower:tell()
+    end
+    ngx.header["Content-Type"] = "application/json"
+    ngx.header["Cache-Control"] = "no-store"
+    ngx.say(require("cjson.safe").encode(_M.state()))
+end
+
+
+return _M

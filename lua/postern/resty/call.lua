@@ -1,0 +1,351 @@
+--- A request as nginx has it, as a request of the estate.
+--
+-- The path that decides is the one nginx routed, `$uri`; what the client sent, `$request_uri`, has
+-- to say the same, or nobody knows what the program behind nginx will read. The peer is that of the
+-- socket, whatever the realip module made of it. What a client sends twice, and somebody could read
+-- in two ways, is refused. Settings come from variables that the configuration sets.
+--
+-- *Dependencies*: postern.cidr, postern.path
+--
+-- @module postern.resty.call
+local cidrs = require("postern.cidr")
+local paths = require("postern.path")
+
+
+local _M = {}
+
+
+-- OpenResty hands out no more, unless asked for all of them; the estate takes no more either.
+local MAX_HEADERS = 100
+
+-- Headers of which there is one: two of them are read differently by different programs.
+local SINGLE = {
+    "host", "authorization", "content-length", "content-type", "transfer-encoding", "forwarded",
+    "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port",
+    "x-forwarded-uri", "x-original-url", "x-rewrite-url", "x-real-ip", "x-http-method-override",
+}
+
+-- Connections whose keys are kept, in each half of the memory.
+local MOST_CONNECTIONS = 4096
+
+local BAD, FAULT = 400, 500
+
+local ANY_ADDRESS = assert(cidrs.new({ "0.0.0.0/0", "::/0" }))
+local STRICT = assert(paths.new())
+
+
+-- ---- Settings ----------------------------------------------------------------
+
+
+-- Which variables the configuration declares: known after the first request. nginx 1.22 warns of
+-- one that has no value, and raises where one is written that is not declared.
+local declared = {}
+
+local function assign(name, value)
+    ngx.var[name] = value
+end
+
+
+--- Whether nginx knows a variable that Lua may write.
+-- @tparam string name
+-- @treturn boolean
+function _M.declares(name)
+    if declared[name] == nil then
+        local value = ngx.var[name]
+        declared[name] = pcall(assign, name, value or "")
+    end
+    return declared[name]
+end
+
+
+--- What the configuration says by a variable.
+-- @tparam string name
+-- @treturn string|nil nil when it says nothing
+function _M.setting(name)
+    if not _M.declares(name) then
+        return nil
+    end
+    local value = ngx.var[name]
+    return value ~= "" and value or nil
+end
+
+
+-- ---- What an estate needs ------------------------------------------------------
+
+
+local function asks_per_connection(estate)
+    for _, entry in pairs(estate.packs) do
+        for _, how in pairs(entry.pack.cache or {}) do
+            if type(how) == "table" and how.connection then
+                return true
+            end
+        end
+    end
+    return false
+end
+
+
+--- What requests to an estate need; made once for each.
+-- @tparam Estate estate
+-- @treturn table
+function _M.needs(estate)
+    local single = {}
+    for _, name in ipairs(SINGLE) do
+        single[name] = true
+    end
+    for _, identity in ipairs(estate.identities) do
+        if identity.config and type(identity.config.header) == "string" then
+            single[identity.config.header:lower()] = true
+        end
+    end
+    return {
+        estate = estate, single = single, identifies = estate.identify ~= nil,
+        connection = asks_per_connection(estate),
+    }
+end
+
+
+-- ---- Headers and query -----------------------------------------------------------
+
+
+local function headers_of(single)
+    local headers, err = ngx.req.get_headers(MAX_HEADERS)
+    if err then
+        return nil, ("more than %d headers: nobody can say what the others would change")
+            :format(MAX_HEADERS)
+    end
+    for name, values in pairs(headers) do
+        if type(values) == "table" and (single[name] or name:find("^x%-amz%-")) then
+            return nil, ("the header `%s` is there %d times"):format(name, #values)
+        end
+    end
+    return headers
+end
+
+
+local function from_hex(digits)
+    return string.char(tonumber(digits, 16))
+end
+
+
+local function decode(text)
+    return (text:gsub("%%(%x%x)", from_hex))
+end
+
+
+-- The query as decoded names and values, in their order. One in which a name is spoken of twice
+-- that decides who calls is refused, and one that two programs may decode differently.
+local function query_of(args)
+    local query, seen = {}, {}
+    for piece in args:gmatch("[^&]+") do
+        if piece:gsub("%%%x%x", ""):find("%", 1, true) then
+            return nil, "a `%` in the query without two hexadecimal digits"
+        end
+        local name, value = piece:match("^([^=]*)=?(.*)$")
+        name = decode(name)
+        local lower = name:lower()
+        if lower:find("^x%-amz%-") then
+            if seen[lower] then
+                return nil, ("the query holds `%s` twice"):format(name)
+            elseif value:find("+", 1, true) then
+                return nil, ("`%s` in the query holds a `+`: send `%%20` or `%%2B`"):format(name)
+            end
+            seen[lower] = true
+        end
+        query[#query + 1] = { name, decode(value) }
+    end
+    return query
+end
+
+
+-- ---- Where it comes from -----------------------------------------------------------
+
+
+-- An address of a list, without its port; nil when it is none.
+local function address_in(part)
+    local text = part:match("^[ \t]*([^ \t]*)[ \t]*$")
+    if not text then
+        return nil
+    end
+    text = text:match("^%[([%x:.]+)%]$") or text:match("^%[([%x:.]+)%]:%d+$")
+        or text:match("^(%d+%.%d+%.%d+%.%d+):%d+$") or text
+    return ANY_ADDRESS:match(text) and text or nil
+end
+
+
+-- The address that a private endpoint saw: that of the peer, or, behind a listed proxy, the last in
+-- X-Forwarded-For that is none of a listed proxy.
+local function client_of(estate, peer, headers)
+    local proxies = estate.trusted_proxies
+    if not proxies or not peer or peer:sub(1, 5) == "unix:" or not proxies:match(peer) then
+        return peer
+    end
+    local client
+    for part in ((headers["x-forwarded-for"] or "") .. ","):gmatch("([^,]*),") do
+        local address = address_in(part)
+        if not address then
+            return nil, "X-Forwarded-For of a listed proxy is not a list of addresses"
+        elseif not proxies:match(address) then
+            client = address
+        end
+    end
+    if not client then
+        return nil, "X-Forwarded-For of a listed proxy does not say for whom it asks"
+    end
+    return client
+end
+
+
+local young, old, count = {}, {}, 0
+
+-- A table that lives as long as the client's connection. nginx does not say when one ends: those
+-- that were not used for some thousands of others are forgotten.
+local function connection_of(number)
+    local kept = young[number]
+    if not kept then
+        kept = old[number] or {}
+        if count >= MOST_CONNECTIONS then
+            young, old, count = {}, young, 0
+        end
+        young[number], count = kept, count + 1
+    end
+    return kept
+end
+
+
+-- What nginx verified of the client's certificate. One that did not pass is told as such: a caller
+-- who shows a bad one must not become anonymous.
+local function certificate_of(var)
+    local verify = var.https == "on" and var.ssl_client_verify
+    if not verify or verify == "" or verify == "NONE" then
+        return nil
+    end
+    return { verified = verify == "SUCCESS", subject = var.ssl_client_s_dn, sans = {} }
+end
+
+
+-- ---- Path and host -----------------------------------------------------------------
+
+
+-- The raw path and the routed one. After an internal redirect, and where the configuration says
+-- that it rewrites, the routed one alone names what is asked for; the raw one must be unambiguous
+-- by itself all the same, since it may be what is sent on. A subrequest has no raw path of its own.
+local function paths_of(var, api, subrequest)
+    local raw, routed = var.request_uri, var.uri
+    if subrequest then
+        return nil, routed
+    elseif raw == routed then
+        return raw, routed
+    end
+    local wish = _M.setting("postern_path")
+    if wish and wish ~= "routed" then
+        return nil, nil, FAULT, ("`$postern_path` is `%s`: give `routed`, or nothing"):format(wish)
+    elseif wish or ngx.req.is_internal() then
+        local _, why = (api and api.path_rules or STRICT):resolve(raw)
+        if why then
+            return nil, nil, BAD, why
+        end
+        return nil, routed
+    end
+    return raw, routed
+end
+
+
+-- The host nginx routed by. A URL in the request line may name another than the header does.
+local function host_of(var)
+    local sent = var.http_host
+    if not sent then
+        return nil
+    end
+    local routed = var.host
+    if sent ~= routed then
+        local named, why = paths.host(sent)
+        if not named then
+            return nil, why
+        elseif named ~= paths.host(routed) then
+            return nil, "the host of the target and the header Host differ"
+        end
+    end
+    return routed
+end
+
+
+-- ---- The whole ------------------------------------------------------------------------
+
+
+-- What decides, but for path and host.
+local function describe(needs, api, headers, peer)
+    return {
+        api = api, stage = _M.setting("postern_stage"), vpce = _M.setting("postern_vpce"),
+        method = ngx.req.get_method(), headers = headers, peer = peer,
+        connection = needs.connection and connection_of(ngx.var.connection) or nil,
+        client_certificate = needs.identifies and certificate_of(ngx.var) or nil,
+        scheme = ngx.var.scheme,
+        -- What follows later, so that the table need not grow for it.
+        path = nil, raw_path = nil, host = nil, query = nil, client_ip = nil,
+    }
+end
+
+
+--- Reads the request that nginx is at.
+-- @tparam table needs of the estate, see `needs`
+-- @tparam boolean subrequest
+-- @treturn table|nil a request, see docs/estate.md
+-- @treturn number 400 when the client, 500 when the configuration is at fault
+-- @treturn string why, for the operator
+function _M.read(needs, subrequest)
+    local var, estate = ngx.var, needs.estate
+    local headers, why = headers_of(needs.single)
+    if not headers then
+        return nil, BAD, why
+    end
+    local id = _M.setting("postern_api")
+    local api = id and estate.apis[id]
+    if id and not api then
+        return nil, FAULT, ("`$postern_api`: there is no API `%s`"):format(id)
+    end
+    local request = describe(needs, id, headers, var.realip_remote_addr or var.remote_addr)
+    if request.vpce and not estate.endpoints[request.vpce] then
+        return nil, FAULT, ("`$postern_vpce`: there is no endpoint `%s`"):format(request.vpce)
+    end
+    local status
+    request.raw_path, request.path, status, why = paths_of(var, api, subrequest)
+    if status then
+        return nil, status, why
+    end
+    request.host, why = _M.setting("postern_host"), nil
+    if not request.host then
+        request.host, why = host_of(var)
+    end
+    if not why and request.vpce then
+        request.client_ip, why = client_of(estate, request.peer, headers)
+    end
+    if not why and needs.identifies and var.args then
+        request.query, why = query_of(var.args)
+    end
+    if why then
+        return nil, BAD, why
+    end
+    return request
+end
+
+
+--- Whether a setting of the configuration, not the client, is why the estate could not decide.
+-- @tparam Estate estate
+-- @tparam table request
+-- @treturn string|nil what is wrong with it
+function _M.fault_of(estate, request)
+    local api = request.api and estate.apis[request.api]
+    if not api or not request.stage then
+        return nil
+    end
+    for _, stage in ipairs(api.stages) do
+        if stage == request.stage then
+            return nil
+        end
+    end
+    return ("`$postern_stage`: the API `%s` has no stage `%s`"):format(request.api, request.stage)
+end
+
+
+return _M
