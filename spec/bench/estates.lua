@@ -51,12 +51,18 @@ _M.SEED = {
 _M.SEED_API = "orders7a1b"
 
 
+local CALLERS = [[
+trusted_proxies { "127.0.0.1/32" }
+identity "header" { header = "x-caller" }
+]]
+
 --- Writes the four.
 -- @tparam string folder
+-- @tparam[opt] boolean callers whether the load client is a trusted proxy, which names the caller
+-- and has to say for whom it asks; without, nobody is the one user
 -- @treturn string the estate's path
-function _M.seed(folder)
-    local words = { HEAD, 'trusted_proxies { "127.0.0.1/32" }\n',
-                    'identity "header" { header = "x-caller" }\n' }
+function _M.seed(folder, callers)
+    local words = { HEAD, callers and CALLERS or "" }
     for _, each in ipairs(_M.SEED) do
         if each.policy then
             processes.put(folder .. "/" .. each.policy, read(EXAMPLE .. each.policy))
@@ -67,8 +73,9 @@ function _M.seed(folder)
     processes.put(folder .. "/offices.json",
         (read(EXAMPLE .. "api-offices.json"):gsub(OFFICES, HERE)))
     words[#words + 1] = API:format(_M.SEED_API, "offices.json")
-    processes.put(folder .. "/seed.lua", table.concat(words))
-    return folder .. "/seed.lua"
+    local path = ("%s/%s.lua"):format(folder, callers and "callers" or "seed")
+    processes.put(path, table.concat(words))
+    return path
 end
 
 
@@ -83,6 +90,19 @@ function _M.seed_request(each, method)
         vpce = each.vpce, peer = "127.0.0.1", client_ip = "127.0.0.1",
         headers = each.caller and { ["X-Caller"] = each.caller } or nil,
     }
+end
+
+
+--- The same, as nginx gets it.
+-- @tparam table each of `SEED`
+-- @tparam table how `status`, which its answer has; optionally `method`, and `callers`, whether a
+-- trusted proxy sends it
+-- @treturn table see `spec.bench.load`
+function _M.seed_message(each, how)
+    local headers = how.callers and { ["X-Forwarded-For"] = "127.0.0.9" } or {}
+    headers["X-Caller"] = how.callers and each.caller or nil
+    return { method = how.method, path = each.path .. "/42", status = how.status,
+             headers = headers }
 end
 
 
@@ -113,7 +133,7 @@ end
 -- @tparam string folder
 -- @treturn string the estate's path
 function _M.switching(folder)
-    local path = _M.seed(folder)
+    local path = _M.seed(folder, true)
     _M.write_version(folder, 0)
     processes.put(path, read(path) .. API:format(_M.SWITCH.api, "switch.json"))
     return path

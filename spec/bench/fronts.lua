@@ -4,12 +4,14 @@ local estates = require("spec.bench.estates")
 local _M = {}
 
 
---- What stands in http and in a location, for each way. `%s` is the estate.
+-- What stands in http and in a location, for each way. `following`: the estate's files will change,
+-- and soon; else nobody looks at them while times are taken.
 local FRONTS = {
     direct = {
         http = [[
             init_by_lua_block { require("spec.bench.direct").init("%s") }]],
         following = [[
+            init_by_lua_block { require("spec.bench.direct").init("%s") }
             init_worker_by_lua_block { require("spec.bench.direct").init_worker(ngx) }]],
         location = 'access_by_lua_block { require("spec.bench.direct").access(ngx) }',
     },
@@ -18,7 +20,12 @@ local FRONTS = {
             lua_shared_dict postern 10m;
             init_by_lua_block { require("postern.resty").init("%s") }
             init_worker_by_lua_block { require("postern.resty").init_worker() }]],
-        following = "",
+        following = [[
+            lua_shared_dict postern 10m;
+            init_by_lua_block {
+                require("postern.resty").init("%s", { poll = 0.02, follow = 0.02 })
+            }
+            init_worker_by_lua_block { require("postern.resty").init_worker() }]],
         location = [[
             access_by_lua_block { require("postern.resty").access() }
             log_by_lua_block { require("postern.resty").log() }]],
@@ -49,8 +56,7 @@ end
 -- @tparam[opt] boolean following whether the estate's files will change
 -- @treturn string
 function _M.http(name, estate, following)
-    local front = FRONTS[name]
-    return front.http:format(estate) .. "\n" .. (following and front.following or "")
+    return (FRONTS[name][following and "following" or "http"]:format(estate))
 end
 
 

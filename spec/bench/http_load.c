@@ -47,25 +47,17 @@
 #include <llhttp.h>
 
 #include "histogram.h"
+#include "requests.h"
 
 #define SECOND UINT64_C(1000000000)
 #define RETRY (10 * UINT64_C(1000000)) /* between two attempts to connect */
 
 enum {
-    STATUSES = 600,
     MOST_DEPTH = 256,           /* of a pipeline: one writev */
     MOST_BODY = 64 * 1024,      /* looked through for what it has to contain */
-    MOST_FILE = 64 * 1024 * 1024,
     EVENTS = 256,
     UNASKED = 1, LAST = 1, /* the parser stops; which of them it was, the connection knows */
 };
-
-typedef struct request {
-    const char *bytes, *contains;
-    size_t length, contains_length;
-    bool expected[STATUSES], head;
-    uint64_t answers[STATUSES];
-} request;
 
 typedef struct flight {
     uint32_t request;
@@ -108,26 +100,10 @@ typedef struct load {
     histogram latencies;
 } load;
 
-static _Noreturn void die(const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    fputs("http_load: ", stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
-    va_end(list);
-    exit(2);
-}
-
 static uint64_t monotonic(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
-}
-
-static void *allocate(size_t count, size_t size) {
-    void *memory = calloc(count, size);
-    if (!memory) die("no memory");
-    return memory;
 }
 
 /* Keeps the first problem, for one says more than a count of them. */
@@ -139,54 +115,6 @@ static void note(load *self, const char *format, ...) {
     va_end(list);
     for (char *at = self->problem; *at; at++)
         if (*at == '"' || *at == '\\' || (unsigned char)*at < ' ') *at = ' ';
-}
-
-/* ---- The requests ---------------------------------------------------------- */
-
-static void read_statuses(request *into, char *text) {
-    for (char *each = strtok(text, ","); each; each = strtok(NULL, ",")) {
-        int status = atoi(each);
-        if (status < 100 || status >= STATUSES) die("`%s` is no status", each);
-        into->expected[status] = true;
-    }
-}
-
-static const char *read_request(request *into, const char *at, const char *end) {
-    char statuses[64];
-    int used = 0;
-    if (sscanf(at, "request %63[0-9,] %zu %zu%n", statuses, &into->length, &into->contains_length,
-               &used) != 3 ||
-        at[used] != '\n')
-        die("not a line `request STATUS BYTES CONTAINS`: %.40s", at);
-    at += used + 1;
-    size_t left = (size_t)(end - at);
-    if (into->length > left || into->contains_length >= left - into->length ||
-        at[into->length + into->contains_length] != '\n')
-        die("a request is not as long as its line says");
-    read_statuses(into, statuses);
-    into->bytes = at;
-    into->head = into->length >= 5 && !memcmp(at, "HEAD ", 5);
-    into->contains = at + into->length;
-    return into->contains + into->contains_length + 1;
-}
-
-/* The text stays: requests point into it. */
-static void read_requests(load *self, const char *path) {
-    FILE *file = fopen(path, "rb");
-    if (!file) die("%s: %s", path, strerror(errno));
-    char *text = allocate(MOST_FILE + 1, 1);
-    size_t length = fread(text, 1, MOST_FILE, file);
-    fclose(file);
-    const char *end = text + length;
-    for (const char *at = text; at < end;) {
-        self->requests =
-            realloc(self->requests, (self->request_count + 1) * sizeof *self->requests);
-        if (!self->requests) die("no memory");
-        request *into = &self->requests[self->request_count++];
-        memset(into, 0, sizeof *into);
-        at = read_request(into, at, end);
-    }
-    if (!self->request_count) die("%s: no request", path);
 }
 
 /* ---- Connections ----------------------------------------------------------- */
@@ -535,6 +463,12 @@ static void read_unix(load *self, const char *path) {
     if (strlen(path) >= sizeof to->sun_path) die("`%s` is too long for a socket", path);
     strcpy(to->sun_path, path);
     self->address_length = sizeof *to;
+}
+
+static void read_requests(load *self, const char *path) {
+    request_list list = requests_read(path);
+    self->requests = list.requests;
+    self->request_count = list.count;
 }
 
 static double read_number(const char *name, const char *text) {

@@ -38,7 +38,8 @@ location / { auth_request /auth; %s }
 location = /auth { internal; return 204; }]]
 
 
-local function configurations(seed, many, upstream)
+-- `paths`: the estates.
+local function configurations(paths, upstream)
     local behind = UPSTREAM:format(upstream)
     local list = {
         { name = "plain", server = "location / { " .. CONTENT .. " }" },
@@ -53,12 +54,12 @@ local function configurations(seed, many, upstream)
     }
     for _, name in ipairs(fronts.names()) do
         for _, place in ipairs({ { "", CONTENT, "" }, { "-proxied", PROXY, behind } }) do
-            list[#list + 1] = { name = name .. "-seed" .. place[1],
-                http = place[3] .. fronts.http(name, seed),
-                server = fronts.locations(name, estates.SEED, place[2]) }
-            list[#list + 1] = { name = name .. "-many" .. place[1],
-                http = place[3] .. fronts.http(name, many),
-                server = fronts.location(name, place[2]) }
+            for estate, path in pairs(paths) do
+                list[#list + 1] = { name = name .. "-" .. estate .. place[1],
+                    http = place[3] .. fronts.http(name, path),
+                    server = estate == "many" and fronts.location(name, place[2])
+                        or fronts.locations(name, estates.SEED, place[2]) }
+            end
         end
     end
     return list
@@ -68,12 +69,6 @@ end
 -- ---- Requests ------------------------------------------------------------------
 
 
-local function seed_request(each, method, status)
-    return { method = method, path = each.path .. "/42", status = status or "200",
-             headers = each.caller and { ["X-Caller"] = each.caller } or nil }
-end
-
-
 local function request_files(folder)
     local files = {}
     local function write(name, requests)
@@ -81,8 +76,9 @@ local function request_files(folder)
     end
     local all, apis = {}, {}
     for i, each in ipairs(estates.SEED) do
-        all[i] = seed_request(each)
-        write(each.vpce, { all[i] })
+        all[i] = estates.seed_message(each, { status = "200", callers = true })
+        write(each.vpce, { each.caller and all[i]
+            or estates.seed_message(each, { status = "200" }) })
     end
     for i = 1, 1000 do -- spread over the APIs
         apis[i] = { path = "/orders/42", status = "200",
@@ -92,7 +88,8 @@ local function request_files(folder)
     write("four", all)
     write("apis", apis)
     write("refused", { { path = "/denied", status = "403" } })
-    write("denied", { seed_request(estates.SEED[4], "DELETE", "403") })
+    write("denied", { estates.seed_message(estates.SEED[4],
+        { method = "DELETE", status = "403" }) })
     return files
 end
 
@@ -107,12 +104,13 @@ local function row_list(largest)
     local function add(...)
         rows[#rows + 1] = { ... }
     end
-    add("authorize alone, four seed policies", "direct-seed", "four", NOOP)
+    add("authorize alone, four seed policies", "direct-callers", "four", NOOP)
     add("authorize alone, 10,000 statements", "direct-many", "apis", NOOP)
     for _, each in ipairs(estates.SEED) do
-        add("Postern, " .. each.name, "postern-seed", each.vpce, NOOP)
+        add("Postern, " .. each.name, each.caller and "postern-callers" or "postern-seed",
+            each.vpce, NOOP)
     end
-    add("Postern, four seed policies", "postern-seed", "four", NOOP)
+    add("Postern, four, by a trusted proxy", "postern-callers", "four", NOOP)
     add("Postern, 10,000 statements", "postern-many", "apis", NOOP)
     add(("Postern, one API with %d statements"):format(largest), "postern-many", "largest", NOOP)
     add(NOOP_DENIED, "noop", "refused", NOOP_DENIED)
@@ -120,8 +118,10 @@ local function row_list(largest)
     add("plain, proxied", "plain-proxied", "any", NOOP_PROXIED)
     add(NOOP_PROXIED, "noop-proxied", "any", NOOP_PROXIED)
     add("auth_request to `return 204`, proxied", "auth-proxied", "any", NOOP_PROXIED)
-    add("authorize alone, four, proxied", "direct-seed-proxied", "four", NOOP_PROXIED)
-    add("Postern, four seed policies, proxied", "postern-seed-proxied", "four", NOOP_PROXIED)
+    add("authorize alone, four, proxied", "direct-callers-proxied", "four", NOOP_PROXIED)
+    add("Postern, offices, proxied", "postern-seed-proxied", estates.SEED[4].vpce, NOOP_PROXIED)
+    add("Postern, four by a trusted proxy, proxied", "postern-callers-proxied", "four",
+        NOOP_PROXIED)
     add("Postern, 10,000 statements, proxied", "postern-many-proxied", "apis", NOOP_PROXIED)
     return rows
 end
@@ -141,8 +141,9 @@ end
 
 
 processes.with_folder(function(folder)
-    local seed = estates.seed(folder)
     local many, largest = estates.many(folder)
+    local paths = { seed = estates.seed(folder), callers = estates.seed(folder, true),
+                    many = many }
     local files = request_files(folder)
     files.largest = load.write(folder .. "/largest.requests", { {
         path = ("/area%d/42"):format(largest), status = "200",
@@ -150,7 +151,7 @@ processes.with_folder(function(folder)
     local upstream = processes.nginx(build, folder,
         { name = "upstream", server = "location / { " .. CONTENT .. " }" })
     local servers = {}
-    for _, each in ipairs(configurations(seed, many, upstream.port)) do
+    for _, each in ipairs(configurations(paths, upstream.port)) do
         servers[each.name] = processes.nginx(build, folder, each)
     end
     print(("CPU time of nginx a request, ns: medians of %d rounds of %d requests; ratios within a "

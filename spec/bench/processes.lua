@@ -159,6 +159,7 @@ end
 -- folder.
 -- @tparam function use
 function _M.with_folder(use)
+    io.stdout:setvbuf("line") -- a run takes minutes
     local folder = _M.folder()
     local ok, err = xpcall(use, debug.traceback, folder)
     for process in pairs(running) do

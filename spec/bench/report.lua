@@ -29,7 +29,8 @@ function _M.row(build, options)
         run = function()
             local ok, result = pcall(load.run_right, build, target)
             if not ok then
-                error(options.name .. ": " .. result, 0)
+                error(("%s: %s\n%s"):format(options.name, result,
+                    options.servers[1]:said():sub(-2000)), 0)
             end
             return result.answered * (options.per or 1)
         end,

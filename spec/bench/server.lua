@@ -59,7 +59,7 @@ local function start_all(folder)
             { name = "answers", server = "location / { return 204; }" }),
     }
     if servers.available() then
-        list.postern = servers.postern(build, folder, estates.seed(folder), 1)
+        list.postern = servers.postern(build, folder, estates.seed(folder, true), 1)
     end
     for _, name in ipairs({ "empty_204", "luv_204", "nginx_204", "postern" }) do
         if list[name] then
