@@ -17,7 +17,7 @@
 --
 -- *Dependencies*: postern.resty.options, postern.resty.reports, postern.resty.board, and, when they
 -- are needed, so that a library that is missing can be told: postern.host.plain, postern.estate,
--- postern.answer, postern.host.resty, postern.resty.call, postern.resty.reply,
+-- postern.answer, postern.metrics, postern.host.resty, postern.resty.call, postern.resty.reply,
 -- postern.resty.follower
 --
 -- @module postern.resty
@@ -32,6 +32,14 @@ local _M = {}
 -- The one of this nginx: options, path, board, reports; in a worker also follower, host, reply and
 -- what the estate needs.
 local front
+
+-- What only this front counts.
+local FAMILIES = {
+    { name = "postern_dry_run_total", type = "counter", labels = {},
+      help = "Requests that a dry run let pass." },
+    { name = "postern_undecided_total", type = "counter", labels = {},
+      help = "Requests that nginx let through where nobody decided them." },
+}
 
 local ALLOWED = "Allowed"
 local FAULT, UNAVAILABLE = 500, 503
@@ -191,9 +199,14 @@ local function start_worker()
     front.calls = require("postern.resty.call")
     front.replies = require("postern.resty.reply")
     front.host = require("postern.host.resty").new({ log = write_line })
+    local metrics = require("postern.metrics")
+    front.metrics = metrics.new(metrics.shared(ngx.shared[front.options.dict]), {
+        batched = true, worker = ngx.worker.id(), families = FAMILIES,
+    })
     front.follower = require("postern.resty.follower").new({
         path = front.path, host = front.host, board = front.board, options = front.options,
-        reports = front.reports, pid = ngx.worker.pid(), id = ngx.worker.id(),
+        reports = front.reports, metrics = front.metrics, pid = ngx.worker.pid(),
+        id = ngx.worker.id(),
     })
     front.follower:start()
 end
@@ -266,7 +279,7 @@ end
 
 -- The estate in use; one that opens only now is waited for.
 local function estate_in_use()
-    local follower = front and front.follower
+    local follower = front.follower
     if not follower then
         return nil
     end
@@ -329,8 +342,9 @@ local function described()
 end
 
 
-local function count(decision, mode)
-    local board = front.board
+local function count(decision, mode, seconds)
+    local board, metrics = front.board, front.metrics
+    metrics:decision(decision, seconds)
     if decision.allowed then
         board:incr("allowed", 1)
         return
@@ -338,6 +352,7 @@ local function count(decision, mode)
     board:incr(decision.reason == "error" and "errors" or "denied", 1)
     if mode == "dry_run" then
         board:incr("dry_run", 1)
+        metrics:count("postern_dry_run_total")
     end
 end
 
@@ -352,6 +367,17 @@ local function tell(decision, mode)
         front.reports:tell("dry_run", ("dry run: %s: would be denied: %s%s"):format(described(),
             tostring(decision.reason), statement and (" by %s:%d"):format(statement.file,
             statement.line) or ""))
+    end
+end
+
+
+-- What went wrong where nothing may.
+local function tell_failure(message)
+    if front and front.reports then
+        front.board:incr("errors", 1)
+        front.reports:tell("failure", "refused: " .. tostring(message))
+    else
+        ngx.log(ngx.ERR, "postern: refused: ", tostring(message))
     end
 end
 
@@ -375,7 +401,8 @@ local function refuse_all()
         front.reports:tell("no_estate", "there is no estate: every request is refused")
     end
     front.board:incr("errors", 1)
-    if front.calls then
+    if front.metrics then
+        front.metrics:decision(nil)
         note(failed(FAULT), 0)
     end
     front.reply:refuse(nil)
@@ -385,6 +412,9 @@ end
 
 -- Decides one request. True when it may pass, else the status it was refused with.
 local function run(subrequest)
+    if not front then
+        error("there was no `init`: every request is refused", 0)
+    end
     local estate = estate_in_use()
     if not estate then
         return refuse_all()
@@ -400,7 +430,7 @@ local function run(subrequest)
         decision = failed(FAULT, unknown)
     end
     local seconds = front.host.monotonic() - began
-    count(decision, mode)
+    count(decision, mode, seconds)
     note(decision, seconds)
     if decision.allowed then
         front.reply:pass(decision, headers)
@@ -419,6 +449,16 @@ local function run(subrequest)
 end
 
 
+-- A refusal that needs nobody. It has a body of its own, or else a directive `error_page` could
+-- make something else of it.
+local function refuse_barely(status)
+    ngx.req.discard_body()
+    ngx.status = status
+    ngx.header["Content-Type"] = "text/plain"
+    ngx.print("Request Refused\n")
+end
+
+
 -- Whatever is not a clear yes ends the request. nginx ends it outside of `pcall`.
 local function enforce(subrequest)
     local ok, passed = pcall(run, subrequest)
@@ -427,8 +467,10 @@ local function enforce(subrequest)
     elseif ok and type(passed) == "number" then
         return ngx.exit(passed)
     end
-    pcall(ngx.log, ngx.ERR, "postern: ", tostring(passed))
-    return ngx.exit(front and front.options.fault or UNAVAILABLE)
+    pcall(tell_failure, passed)
+    local status = front and front.options.fault or UNAVAILABLE
+    pcall(refuse_barely, status)
+    return ngx.exit(status)
 end
 
 
@@ -474,12 +516,13 @@ end
 --- Notes what became of the request, in `log_by_lua`: one that was let through where nobody decided
 -- is told and counted. That is a hole in the configuration, such as `satisfy any`.
 function _M.log()
-    if not front or not front.calls or ngx.status >= 400 then
+    if not front or not front.metrics or ngx.status >= 400 then
         return
     end
     local ok, decided = pcall(was_decided)
     if not ok or not decided then
         front.board:incr("undecided", 1)
+        front.metrics:count("postern_undecided_total")
         front.reports:tell("undecided", described() .. ": was let through, but nobody decided it: "
             .. "look for `satisfy any`, `return` and the like")
     end
@@ -521,6 +564,18 @@ function _M.status()
     ngx.header["Content-Type"] = "application/json"
     ngx.header["Cache-Control"] = "no-store"
     ngx.say(require("cjson.safe").encode(_M.state()))
+end
+
+
+--- Answers the counters of all workers, as Prometheus reads them. Who may ask is for the location
+-- to say.
+function _M.metrics()
+    if not front or not front.metrics then
+        return ngx.exit(UNAVAILABLE)
+    end
+    local text, content_type = front.metrics:render(ngx.var.http_accept)
+    ngx.header["Content-Type"] = content_type
+    ngx.print(text)
 end
 
 

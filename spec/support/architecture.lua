@@ -22,10 +22,11 @@ _M.LUA = {
     "decision", "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget",
     "frozen", "rules", "packs", "tools", "runner", "keys", "hooks", "services", "identities",
     "scripts", "loader", "flow", "engine", "estate", "reload", "cases", "accept", "answer",
-    "metrics", "audit", "server", "resty/options", "resty/reports", "resty/board",
-    "resty/call", "resty/reply", "resty/follower", "resty", "init", "parts", "coverage", "mutants",
-    "testing/fakes", "testing", "testing/files", "testing/specs", "testing/mutation",
-    "testing/suite", "testing/junit", "cli/test", "cli",
+    "metrics/exposition", "metrics/family", "metrics/merge", "metrics/store", "metrics", "audit",
+    "server", "resty/options", "resty/reports", "resty/board", "resty/call", "resty/reply",
+    "resty/follower", "resty", "init", "parts", "coverage", "mutants", "testing/fakes", "testing",
+    "testing/files", "testing/specs", "testing/mutation", "testing/suite", "testing/junit",
+    "cli/test", "cli",
 }
 
 -- The only ones that may know their host.

@@ -109,21 +109,28 @@ end
 _M.run_until = run_until
 
 
--- It listens as soon as its socket takes connections.
+local function takes_connections(socket, ...)
+    local connected
+    local arguments = { ... }
+    arguments[#arguments + 1] = function(err) connected = not err end
+    socket:connect(unpack(arguments))
+    run_until(function() return connected ~= nil end)
+    socket:close()
+    return connected
+end
+
+
+-- It listens as soon as both its sockets take connections: it opens one after the other.
 local function wait_until_it_listens(self)
     for _ = 1, 2000 do
         if self.ended then
             return false
-        end
-        local socket, connected = uv.new_pipe(false), nil
-        socket:connect(self.folder .. "/nginx.sock", function(err) connected = not err end)
-        run_until(function() return connected ~= nil end)
-        socket:close()
-        if connected then
+        elseif takes_connections(uv.new_pipe(false), self.folder .. "/nginx.sock")
+            and takes_connections(uv.new_tcp(), "127.0.0.1", self.port) then
             return true
         end
-        local waited = 0
-        run_until(function() waited = waited + 1 return waited > 2 end)
+        uv.sleep(5)
+        uv.run("nowait")
     end
     error("nginx does not listen: " .. self:log())
 end
@@ -284,8 +291,8 @@ function Nginx:send(bytes, options)
             parts[1], over = err, true
             return
         end
-        socket:read_start(function(_, chunk)
-            parts[#parts + 1] = chunk
+        socket:read_start(function(failed, chunk)
+            parts[#parts + 1] = chunk or failed
             over = over or not chunk
         end)
         socket:write(bytes)

@@ -35,6 +35,11 @@ Task.__index = Task
 local WAIT = 1
 
 
+-- nginx's Lua module gives others their turn for a sleep of 0 only where nginx itself was patched
+-- for it, and Debian's was not: it complains of each.
+local BREATH = 0.001
+
+
 local function pack(...)
     return { n = select("#", ...), ... }
 end
@@ -114,7 +119,7 @@ end
 -- @treturn string why it cannot here
 function Host.sleep(_, seconds)
     tasks.check_seconds(seconds, "seconds")
-    local ok, err = pcall(ngx.sleep, seconds)
+    local ok, err = pcall(ngx.sleep, seconds > 0 and seconds or BREATH)
     if not ok then
         return nil, in_words(err)
     end

@@ -27,13 +27,13 @@ local FORGET = 60
 
 --- Makes the follower of a worker.
 -- @tparam table parts `path`, `host`, `board`, `options` (see `postern.resty.options`), `reports`,
--- `pid` and `id`
+-- `metrics`, `pid` and `id`
 -- @treturn Follower `reload` is nil while there is no estate
 function _M.new(parts)
     local fs = require("postern.host.uv_file").sync
     return setmetatable({
         path = parts.path, host = parts.host, board = parts.board, options = parts.options,
-        reports = parts.reports, pid = parts.pid, id = parts.id,
+        reports = parts.reports, metrics = parts.metrics, pid = parts.pid, id = parts.id,
         fs = fs, known = {}, read_texts = {}, failures = 0, looked = -math.huge,
         tried = -math.huge,
     }, Follower)

@@ -54,8 +54,23 @@ local VARIABLES = {
     policy = function(decision) return place_of(decision).place end,
     revision = function(decision) return decision.revision or "" end,
     us = function(_, seconds) return ("%d"):format(seconds * 1e6) end,
-    request_id = function() return ngx.var.request_id end,
 }
+
+
+-- The request's id. nginx makes another one each time it is asked, unless its configuration uses
+-- the variable; so it is kept in one that it declares.
+local function id_of()
+    local var = ngx.var
+    if not calls.declares("postern_request_id") then
+        return var.request_id
+    end
+    local id = var.postern_request_id
+    if id == "" then
+        id = var.request_id
+        var.postern_request_id = id
+    end
+    return id
+end
 
 -- Those that the configuration declares, `{ variable, function }` each.
 local told
@@ -81,6 +96,9 @@ function _M.fill(decision, seconds)
     local var = ngx.var
     for i = 1, #told do
         var[told[i][1]] = told[i][2](decision, seconds)
+    end
+    if calls.declares("postern_request_id") then
+        id_of()
     end
 end
 
@@ -109,7 +127,7 @@ local function fact_of(decision, fact)
         local request = decision.trace and decision.trace.request
         return request and request.principal
     elseif fact == "request_id" then
-        return ngx.var.request_id
+        return id_of()
     elseif fact == "decision" or fact == "revision" then
         return decision[fact]
     end
@@ -187,9 +205,8 @@ end
 -- @treturn string|nil for the operator: what was wrong with the decision
 function Reply:refuse(decision)
     strip(self, decision)
-    local var = ngx.var
     local status, headers, body, problem = self.answer:of(decision, {
-        accept = var.http_accept, id = var.request_id,
+        accept = ngx.var.http_accept, id = id_of(),
     })
     ngx.req.discard_body()
     ngx.status = status
