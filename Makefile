@@ -131,7 +131,8 @@ soak-nginx: bench-deps ## policies change in nginx under load for SECONDS=60
 soak-server: bench-deps ## the same for the decision server, then full load for SECONDS=60
 	@$(MAKE) build
 	@$(COMPILE) $(BUILD) --target http_load
-	@luajit spec/bench/reload_under_load.lua $(BUILD) --server --seconds 60 --soak $(SECONDS)
+	@luajit spec/bench/reload_under_load.lua $(BUILD) --server postern --seconds 60 \
+	    --soak $(SECONDS)
 
 bench-hostile: build ## how time grows with input made to be slow
 	@luajit spec/bench/hostile.lua $(BUILD)

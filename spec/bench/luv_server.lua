@@ -1,10 +1,11 @@
 -- The least an HTTP server in Lua can do, with luv and llhttp: what `postern serve` is built of.
 --
---     luajit spec/bench/luv_server.lua BUILD PORT fixed|cjson|204
+--     luajit spec/bench/luv_server.lua BUILD PORT fixed|cjson|204|decide [ESTATE]
 --
 -- `fixed` reads a request and gives a fixed answer; `cjson` also decodes its body and encodes the
--- answer, as a server would that keeps to tables; `204` answers without a body.
-local build, port, mode = arg[1], tonumber(arg[2]), arg[3]
+-- answer, as a server would that keeps to tables; `204` answers without a body. `decide` does what
+-- `cjson` does and asks an estate in between, whose files it follows: no limits, no protection.
+local build, port, mode, path = arg[1], tonumber(arg[2]), arg[3], arg[4]
 package.path = "./lua/?.lua;./lua/?/init.lua;./?.lua;" .. package.path
 package.cpath = build .. "/?.so;" .. package.cpath
 
@@ -36,7 +37,24 @@ function ANSWERS.cjson(reader)
 end
 
 
-local answer = assert(ANSWERS[mode], "fixed, cjson or 204")
+local reload
+
+function ANSWERS.decide(reader)
+    local decision = reload:authorize(json.decode(reader:message().body))
+    local text = json.encode({ decision = decision.decision, allowed = decision.allowed,
+        reason = decision.reason, status = decision.status, revision = decision.revision })
+    return HEAD:format(#text, text)
+end
+
+
+local answer = assert(ANSWERS[mode], "fixed, cjson, 204 or decide")
+
+if mode == "decide" then
+    local host = require("postern.host.uv").new()
+    host:block(function()
+        reload = assert(require("postern.reload").new(path, { host = host, poll = 0.05 }))
+    end)
+end
 
 local server = uv.new_tcp()
 assert(server:bind("127.0.0.1", port))

@@ -1,7 +1,10 @@
 -- Policies that change ten times a second under load: `make soak-nginx` and `make soak-server`.
 --
---     luajit spec/bench/reload_under_load.lua BUILD [--front NAME | --server] [--seconds 60]
---         [--every 0.1] [--rate 2000] [--workers 2] [--soak SECONDS]
+--     luajit spec/bench/reload_under_load.lua BUILD [--front NAME | --server NAME]
+--         [--seconds 60] [--every 0.1] [--rate 2000] [--workers 2] [--soak SECONDS]
+--
+-- NAME of a front: `postern`, or `direct`, which only asks `authorize`; of a server: `postern`, or
+-- `luv`, which does the same.
 --
 -- The estate's policy files are written over and over in two versions. The answers to the control
 -- requests are the same in both; the switching request is allowed by one and denied by the other,
@@ -30,10 +33,8 @@ local function read_options()
     local at = 2
     while arg[at] do
         local name = arg[at]:match("^%-%-(%l+)$")
-        if name == "server" then
-            options.server, at = true, at + 1
-        elseif name == "front" then
-            options.front, at = arg[at + 1], at + 2
+        if name == "server" or name == "front" then
+            options[name], at = assert(arg[at + 1], "a name"), at + 2
         else
             assert(options[name or ""], "unknown option " .. arg[at])
             options[name], at = assert(tonumber(arg[at + 1]), arg[at] .. ": a number"), at + 2
@@ -68,7 +69,8 @@ end
 
 
 local function start_server(folder, estate, options)
-    local process = servers.postern(build, folder, estate, options.workers)
+    local process = options.server == "luv" and servers.luv(build, folder, "decide", estate)
+        or servers.postern(build, folder, estate, options.workers)
     local function request(each, method, contains)
         return servers.decide(estates.seed_request(each, method), contains)
     end
@@ -199,7 +201,6 @@ local function run_phases(subject, folder, options)
         _, ok = phase("full load", subject, { seconds = options.soak }, folder)
         note(ok)
     end
-    note(switched["200"] and switched["403"]) -- both versions were in use
     local answers = {}
     for status, count in pairs(switched) do
         answers[#answers + 1] = ("%s: %d"):format(status, count)
@@ -208,6 +209,8 @@ local function run_phases(subject, folder, options)
     print("\nThe switching request while reloading, by status: " .. table.concat(answers, ", "))
     local _, loads = subject.process:said():gsub("revision %x+ is in use", "")
     print(("Generations taken into use, over all workers: %d"):format(loads))
+    note(loads >= options.seconds) -- else nothing was reloaded, and nothing is proved
+    note(options.server or switched["200"] and switched["403"])
     for _, last in ipairs({ { 0, "closed" }, { 1, "opened" }, { 0, "closed" } }) do
         local settled, seconds = settles(subject, folder, last[1], subject.files[last[2]])
         note(settled)
@@ -228,7 +231,7 @@ processes.with_folder(function(folder)
     warm.requests, warm.count = subject.files.all, 20000
     load.run_right(build, warm)
     if not run_phases(subject, folder, options) then
-        io.stderr:write("The end of its log:\n", process:said():sub(-4000), "\n")
+        io.stderr:write("The end of its log:\n", process:said():sub(-1000), "\n")
         error("an answer was wrong or missing, see above", 0)
     end
 end)

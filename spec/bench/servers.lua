@@ -49,10 +49,11 @@ end
 -- @tparam string build
 -- @tparam string folder of the run
 -- @tparam string mode see luv_server.lua
+-- @tparam[opt] string estate the path of one that is asked
 -- @treturn Process
-function _M.luv(build, folder, mode)
+function _M.luv(build, folder, mode, estate)
     return start(folder, "luv", "luajit", function(port)
-        return { "spec/bench/luv_server.lua", build, port, mode }
+        return { "spec/bench/luv_server.lua", build, port, mode, estate }
     end)
 end
 
