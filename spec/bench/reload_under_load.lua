@@ -162,22 +162,28 @@ local function phase(name, subject, options, folder, every)
 end
 
 
--- The last version is in use, at all workers, before long.
+-- So many times in a row the answers have to be right: the connections of one may all lead to the
+-- same worker.
+local IN_A_ROW = 5
+
+-- Whether the last version is in use, at all workers, before long; and after how many seconds.
 local function settles(subject, folder, version, file)
     estates.write_version(folder, version)
-    local since = uv.hrtime()
-    local function ask(count)
+    local since, right, settled = uv.hrtime(), 0, nil
+    while right < IN_A_ROW do
+        local now = uv.hrtime()
         local options = subject.process:target()
-        options.requests, options.count, options.connections = file, count, 16
-        return select(2, load.run(build, options)) == 0
-    end
-    while not ask(64) do
-        if uv.hrtime() - since > SETTLE * 1e9 then
+        options.requests, options.count, options.connections = file, 300, 16
+        if select(2, load.run(build, options)) == 0 then
+            settled = settled or now
+            right = right + 1
+        elseif now - since > SETTLE * 1e9 then
             return false
+        else
+            right, settled = 0, nil
         end
     end
-    local seconds = (uv.hrtime() - since) / 1e9
-    return ask(2000), seconds
+    return true, (settled - since) / 1e9
 end
 
 

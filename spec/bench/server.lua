@@ -38,6 +38,7 @@ location = /auth {
     proxy_set_header X-Original-URI $request_uri;
     proxy_set_header X-Original-Method $request_method;
     proxy_set_header X-Original-Host $host;
+    proxy_set_header X-Original-Scheme $scheme;
     proxy_set_header X-Real-IP $remote_addr;
 }]]
 
@@ -47,6 +48,9 @@ local function asking(name, asked, path)
         :format(asked.tcp) }
 end
 
+
+-- Those that nginx asks by auth_request.
+local ASKED = { "nginx_204", "empty_204", "luv_204", "postern_auth" }
 
 local function start_all(folder)
     local list = {
@@ -61,11 +65,14 @@ local function start_all(folder)
     }
     if servers.available() then
         list.postern = servers.postern(build, folder, estates.seed(folder, true), 1)
+        -- One that nginx alone asks: its connections are counted.
+        list.postern_auth = servers.postern(build, folder, estates.seed(folder, true), 1)
     end
-    for _, name in ipairs({ "empty_204", "luv_204", "nginx_204", "postern" }) do
+    for _, name in ipairs(ASKED) do
         if list[name] then
             local ask = processes.nginx(build, folder,
-                asking("asks-" .. name, list[name], name == "postern" and servers.AUTH_PATH))
+                asking("asks-" .. name, list[name],
+                    name == "postern_auth" and servers.AUTH_PATH))
             ask.asked = list[name]
             list["auth_" .. name] = ask
         end
@@ -129,7 +136,7 @@ local function row_list()
         { AUTH_NGINX, "auth_nginx_204", "auth", AUTH_NGINX },
         { "auth_request to the empty server, 204", "auth_empty_204", "auth", AUTH_NGINX },
         { "auth_request to luv + llhttp, 204", "auth_luv_204", "auth", AUTH_NGINX },
-        { "auth_request to postern serve", "auth_postern", "auth", AUTH_NGINX },
+        { "auth_request to postern serve", "auth_postern_auth", "auth", AUTH_NGINX },
     }
 end
 
@@ -150,10 +157,10 @@ end
 
 local function print_connections(list)
     print("\nConnections that nginx made to whom it asks, in the last minute:")
-    for _, name in ipairs({ "nginx_204", "empty_204", "luv_204", "postern" }) do
+    for _, name in ipairs(ASKED) do
         local server = list[name]
         if server then
-            print(("    %-12s %d"):format(name,
+            print(("    %-14s %d"):format(name,
                 processes.connections(tonumber(server.tcp:match("%d+$")))))
         end
     end

@@ -1,5 +1,6 @@
 --- The decision server as benchmarks start and ask it.
 local json = require("cjson")
+local estates = require("spec.bench.estates")
 local processes = require("spec.bench.processes")
 
 local _M = {}
@@ -58,13 +59,25 @@ function _M.luv(build, folder, mode, estate)
 end
 
 
---- Starts `postern serve`.
+-- What the estate says of the server that is measured. nginx asks for the offices' endpoint.
+local SERVE = [[
+serve { endpoints = {
+    ["/v1/decide"] = { protocol = "native", peers = { "127.0.0.1" } },
+    ["/auth"] = { protocol = "forward", profile = "nginx", peers = { "127.0.0.1" },
+                  api = %q, stage = "live", vpce = "vpce-full" },
+} }
+]]
+
+--- Starts `postern serve`. The estate is given a word that says how it is asked.
 -- @tparam string build
 -- @tparam string folder of the run
 -- @tparam string estate its path
 -- @tparam number workers
 -- @treturn Process
 function _M.postern(build, folder, estate, workers)
+    local file = assert(io.open(estate, "a"))
+    file:write(SERVE:format(estates.SEED_API))
+    file:close()
     return start(folder, "postern", build .. "/postern", function(port)
         return { "serve", estate, "--listen", "127.0.0.1:" .. port, "--workers",
                  tostring(workers) }
