@@ -16,7 +16,8 @@
 -- module ends in a refusal: a failure of ours is answered by the status that was configured.
 --
 -- *Dependencies*: postern.resty.options, postern.resty.reports, postern.resty.board, and, when they
--- are needed, so that a library that is missing can be told: postern.host.plain, postern.estate,
+-- are needed, so that a library that is missing can be told: postern.resty.lint,
+-- postern.resty.master,
 -- postern.answer, postern.metrics, postern.host.resty, postern.resty.call, postern.resty.reply,
 -- postern.resty.follower
 --
@@ -41,6 +42,8 @@ local FAMILIES = {
       help = "Requests that nginx let through where nobody decided them." },
 }
 
+local NONE = {} -- settings of a location that hands none; nobody writes to it
+
 local ALLOWED = "Allowed"
 local FAULT, UNAVAILABLE = 500, 503
 
@@ -49,54 +52,6 @@ local START = 5
 
 
 -- ---- In the master -----------------------------------------------------------------
-
-
--- What packs open to write would belong to the master's user, and the workers could not write to
--- it: here it is only said that it can be opened.
-local function checking_host()
-    local host = require("postern.host.plain").new({ log = function(message)
-        ngx.log(ngx.ERR, message)
-    end })
-    local nothing = function() return true end
-    local writer = { write = nothing, reopen = nothing, close = nothing, dropped = 0 }
-    return setmetatable({ writer = function() return writer end }, {
-        __index = function(_, name)
-            local method = host[name]
-            if type(method) ~= "function" then
-                return method
-            end
-            return function(_, ...)
-                return method(host, ...)
-            end
-        end,
-    })
-end
-
-
--- Opens the estate to see whether that works, and closes it again.
-local function read_estate(path)
-    local estates = require("postern.estate")
-    local host, texts = checking_host(), {}
-    local estate, problems = estates.open(path, {
-        read = function(name)
-            local text, err = host:read(name)
-            texts[name] = text or false
-            return text, err
-        end,
-        now = function() return host:now() end, log = function(message) host:log(message) end,
-        host = host,
-    })
-    if not estate then
-        return nil, tostring(problems)
-    end
-    for _, warning in ipairs(estate.warnings) do
-        host:log(("warning: %s:%s: %s"):format(warning.file, warning.line or "?",
-                                               warning.message))
-    end
-    local revision = estate.revision
-    estate:close()
-    return revision, texts
-end
 
 
 local function board_of(options, path)
@@ -116,7 +71,11 @@ end
 
 -- Opens the estate, and leaves its bytes to the workers.
 local function prepare()
-    local called, revision, texts = pcall(read_estate, front.path)
+    local called, revision, texts = pcall(function()
+        return require("postern.resty.master").read(front.path, function(message)
+            ngx.log(ngx.ERR, message)
+        end)
+    end)
     if not called or not revision then
         return nil, tostring(called and texts or revision)
     end
@@ -292,8 +251,8 @@ end
 
 
 -- Whether decisions count; nil and why that is not known.
-local function mode_of()
-    local mode = front.calls.setting("postern_mode") or front.mode
+local function mode_of(given)
+    local mode = front.calls.setting(given, "mode") or front.mode
     if mode ~= "enforce" and mode ~= "dry_run" then
         return nil, ("`$postern_mode` is `%s`: give `enforce` or `dry_run`"):format(mode)
     end
@@ -301,8 +260,8 @@ local function mode_of()
 end
 
 
-local function judge(estate, subrequest)
-    local request, status, why = front.calls.read(front.needs, subrequest)
+local function judge(estate, given, subrequest)
+    local request, status, why = front.calls.read(front.needs, given, subrequest)
     if not request then
         return failed(status, why)
     end
@@ -316,8 +275,8 @@ end
 
 
 -- Decides, whatever happens. The second result are the headers of the answer.
-local function decide(estate, subrequest)
-    local ok, decision = pcall(judge, estate, subrequest)
+local function decide(estate, given, subrequest)
+    local ok, decision = pcall(judge, estate, given, subrequest)
     if not ok then
         return failed(FAULT, tostring(decision))
     elseif not decision.allowed then
@@ -384,7 +343,10 @@ end
 
 -- Notes that a request was decided, for `log`: by the variable where that is declared, which
 -- survives an internal redirect.
-local function note(decision, seconds)
+local function note(decision, seconds, subrequest)
+    if subrequest then
+        return -- its variables are those of the request, and so may be its ngx.ctx
+    end
     front.replies.fill(decision, seconds)
     if front.guards or not front.calls.declares("postern_decision") then
         ngx.ctx.postern = ngx.var.uri
@@ -403,7 +365,7 @@ local function refuse_all()
     front.board:incr("errors", 1)
     if front.metrics then
         front.metrics:decision(nil)
-        note(failed(FAULT), 0)
+        note(failed(FAULT), 0, ngx.is_subrequest)
     end
     front.reply:refuse(nil)
     return ngx.status
@@ -411,7 +373,7 @@ end
 
 
 -- Decides one request. True when it may pass, else the status it was refused with.
-local function run(subrequest)
+local function run(given, subrequest)
     if not front then
         error("there was no `init`: every request is refused", 0)
     end
@@ -422,16 +384,19 @@ local function run(subrequest)
         settle(estate)
     end
     local began = front.host.monotonic()
-    local mode, unknown = mode_of()
-    local decision, headers
+    local mode, decision, headers
+    local unknown = given ~= NONE and front.calls.check(given)
+    if not unknown then
+        mode, unknown = mode_of(given)
+    end
     if mode then
-        decision, headers = decide(estate, subrequest)
+        decision, headers = decide(estate, given, subrequest)
     else
         decision = failed(FAULT, unknown)
     end
     local seconds = front.host.monotonic() - began
     count(decision, mode, seconds)
-    note(decision, seconds)
+    note(decision, seconds, subrequest)
     if decision.allowed then
         front.reply:pass(decision, headers)
         if headers then
@@ -460,8 +425,8 @@ end
 
 
 -- Whatever is not a clear yes ends the request. nginx ends it outside of `pcall`.
-local function enforce(subrequest)
-    local ok, passed = pcall(run, subrequest)
+local function enforce(given)
+    local ok, passed = pcall(run, given or NONE, ngx.is_subrequest)
     if ok and passed == true then
         return
     elseif ok and type(passed) == "number" then
@@ -476,22 +441,24 @@ end
 
 --- Decides the request, in `access_by_lua`. It returns where the request may pass; everywhere else
 -- nginx ends it.
-function _M.access()
+-- @tparam[opt] table given `api`, `stage`, `vpce`, `host` and `mode`, in place of the variables
+function _M.access(given)
     if front and front.guards and ngx.ctx.postern == ngx.var.uri then
         return -- `guard` has decided it
     end
-    return enforce(ngx.is_subrequest)
+    return enforce(given)
 end
 
 
 --- Decides the request as well, in `rewrite_by_lua`: before `satisfy`, `allow` and `auth_request`
 -- have a say, and also in subrequests, to which nginx's access phase, and `access` with it, does
 -- not apply.
-function _M.guard()
+-- @tparam[opt] table given as for `access`
+function _M.guard(given)
     if front then
         front.guards = true
     end
-    return enforce(ngx.is_subrequest)
+    return enforce(given)
 end
 
 
@@ -506,8 +473,9 @@ end
 
 
 local function was_decided()
-    if front.calls.declares("postern_decision") and ngx.var.postern_decision ~= "" then
-        return true
+    if front.calls.declares("postern_decision") then
+        local decision = ngx.var.postern_decision
+        return decision ~= nil and decision ~= ""
     end
     return ngx.ctx.postern ~= nil
 end
@@ -564,6 +532,18 @@ function _M.status()
     ngx.header["Content-Type"] = "application/json"
     ngx.header["Cache-Control"] = "no-store"
     ngx.say(require("cjson.safe").encode(_M.state()))
+end
+
+
+--- Looks for known ways round the front in a configuration of nginx. It needs no nginx to run in:
+--
+--     nginx -T | luajit -e 'for _, line in ipairs(require("postern.resty").check(io.read("*a"))) do
+--         print(line)
+--     end'
+-- @tparam string text what `nginx -T` prints
+-- @treturn {string,...} one line each, `file:line: message`; empty when none was found
+function _M.check(text)
+    return require("postern.resty.lint").check(text)
 end
 
 

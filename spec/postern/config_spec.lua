@@ -5,6 +5,8 @@ local WORDS = {
     account = { value = { type = "account" }, once = true },
     proxies = { value = { type = "list" }, once = true },
     pack = { value = { type = "text" }, options = true },
+    answer = { value = { members = { denied = { type = "refusal" }, fault = { type = "fault" } } },
+               once = true },
     thing = { members = {
         name = { type = "text" }, size = { type = "count" }, on = { type = "flag" },
         names = { type = "list" }, tags = { type = "map" }, run = { type = "code" },
@@ -61,6 +63,19 @@ describe("postern.config", function()
               line = 5 },
             { word = "pack", id = "q", value = "q", members = {}, file = "main.lua", line = 6 },
         }, entries)
+    end)
+
+    it("takes members for a word that has no id", function()
+        assert.same({ denied = 404, fault = 403 },
+                    entry("answer { denied = 404, fault = 403 }").value)
+        assert.equal("main.lua:1: `answer`: `denied` is 200: give a status, 400 to 499",
+                     problems("answer { denied = 200 }"))
+        assert.equal("main.lua:1: `answer`: `fault` is 500: give 403 or 503",
+                     problems("answer { fault = 500 }"))
+        assert.matches("`answer`: unknown member `faults`: did you mean `fault`?",
+                       problems("answer { faults = 403 }"), 1, true)
+        assert.equal("main.lua:1: `answer` is `x`: give its members in { }",
+                     problems('answer "x"'))
     end)
 
     it("knows plain Lua, but no files, modules and processes", function()
@@ -196,9 +211,9 @@ describe("postern.config", function()
 
     it("takes what stands behind an unknown word or a bad id", function()
         assert.equal("main.lua:1: unknown word `foo`: there are `"
-            .. table.concat({ "account", "assert", "error", "include", "ipairs", "math", "next",
-                "pack", "pairs", "proxies", "select", "string", "table", "thing", "tonumber",
-                "tostring", "type", "unpack" }, "`, `") .. "`",
+            .. table.concat({ "account", "answer", "assert", "error", "include", "ipairs",
+                "math", "next", "pack", "pairs", "proxies", "select", "string", "table", "thing",
+                "tonumber", "tostring", "type", "unpack" }, "`, `") .. "`",
             problems('foo "a" { b = 1 }'))
         assert.equal("main.lua:1: thing is a table: write thing \"id\" { ... }",
                      problems('thing {} {}'))

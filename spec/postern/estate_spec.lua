@@ -77,6 +77,20 @@ describe("an estate", function()
         assert.matches("^" .. ("%x"):rep(64) .. "$", estate.revision)
     end)
 
+    it("tells fronts how denials look, and whether they count", function()
+        local plainly = opened(HEAD .. api())
+        assert.same({}, plainly.answers)
+        assert.is_nil(plainly.mode)
+        local estate = opened(HEAD .. api()
+            .. 'answers { denied = 404, format = "text" }\nmode "dry_run"')
+        assert.same({ denied = 404, format = "text" }, estate.answers)
+        assert.equal("dry_run", estate.mode)
+        assert.matches("gw/estate.lua:5: dry run: nothing is denied, only told",
+                       tostring(estate.warnings), 1, true)
+        assert.equal("gw/estate.lua:3: `mode` is `off`: there are `dry_run`, `enforce`",
+                     problems(HEAD .. 'mode "off"'))
+    end)
+
     it("needs no log, whatever its packs have to say", function()
         local estate = opened(HEAD .. api() .. 'rules "loud.lua"', { ["gw/loud.lua"] = [[
             local function loud(_, _, _, tools)

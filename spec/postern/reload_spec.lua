@@ -179,6 +179,7 @@ describe("reloading", function()
             assert.equal(old, decision.revision)
             assert.equal("First", decision.deciding.sid)
             assert.equal(1, subject.closed)
+            assert.same({}, subject.retired)
             assert.matches("stopped one 1", log(), 1, true)
         end)
     end)
@@ -264,6 +265,46 @@ describe("reloading", function()
             assert.is_nil(subject:reload())
             assert.is_true(first:wait())
             assert.equal("Second", decide("/live/x").deciding.sid)
+        end)
+    end)
+
+    it("watches nothing where somebody else says when to reload, and from where", function()
+        within(function()
+            local bytes = {}
+            open({ watch = false, poll = 0.01, read = function(path)
+                return bytes[path] or host:read(path)
+            end })
+            write("p.json", POLICY:format("Second", "*"))
+            host:sleep(0.1)
+            assert.equal(1, subject.loads)
+            bytes[folder .. "/p.json"] = POLICY:format("Third", "*")
+            assert.is_true(subject:reload())
+            assert.equal(2, subject.loads)
+            assert.equal("Third", decide("/live/x").deciding.sid)
+        end)
+    end)
+
+    it("waits for all old generations in one task: hosts have only so many", function()
+        within(function()
+            write("slow.lua", (SLOW:gsub("sleep%(0.15%)", "sleep(4)")))
+            open({ watch = false })
+            local spawned, spawn, waiting = 0, host.spawn, {}
+            for i = 1, 3 do
+                waiting[i] = spawn(host, function() return decide("/live/wait") end)
+                host:sleep(0.005)
+                host.spawn = function(...)
+                    spawned = spawned + 1
+                    return spawn(...)
+                end
+                write("estate.lua", ESTATE:format("turn" .. i))
+                assert.is_true(subject:reload())
+                host.spawn = nil
+            end
+            assert.equal(3, #subject.retired)
+            assert.equal(1, spawned)
+            for i = 1, 3 do
+                waiting[i]:cancel("enough")
+            end
         end)
     end)
 

@@ -20,6 +20,9 @@ return { kind = "hooks", name = "acme", api = 1, check = function() return true 
 ]]
 
 
+local WITH_HOOK = { estate = front.ESTATE .. 'rules "acme.lua"', files = { ["acme.lua"] = HOOK } }
+
+
 describe("the front in nginx", function()
     local running
 
@@ -141,6 +144,36 @@ describe("the front in nginx", function()
             assert.matches("(4 more like this since the last line)", running:log(), 1, true)
         end)
 
+        it("counters of all workers, for Prometheus", function()
+            start({ workers = 2, server = front.location() .. front.location(
+                "set $postern_mode dry_run;", "/dry") .. front.location("return 200;", "/hole")
+                .. [[ location = /-/metrics { content_by_lua_block {
+                    require("postern.resty").metrics() } } ]] })
+            for _ = 1, 6 do
+                ask("/pets")
+                ask("/admin")
+                ask("/dry")
+                ask("/hole")
+                ask("/pets//x")
+            end
+            local text
+            local complete = require("spec.support.nginx").run_until(function()
+                text = ask("/-/metrics").body
+                return text:find('result="ExplicitlyDenied",reason="explicit_deny"} 6', 1, true)
+                    and text:find('postern_decision_duration_seconds_count 24', 1, true)
+                    and text:find('postern_undecided_total 6', 1, true)
+            end, 3000)
+            assert.truthy(complete, text)
+            local answer = ask("/-/metrics")
+            assert.matches("text/plain; version=0.0.4", answer.headers["content-type"], 1, true)
+            for _, line in ipairs({
+                'result="Allowed",reason="allow"} 6', 'postern_eval_errors_total{kind="request"} 6',
+                "postern_dry_run_total 6", 'revision="' .. front.state(running).revision .. '"',
+            }) do
+                assert.matches(line, answer.body, 1, true)
+            end
+        end)
+
         it("what the workers are at", function()
             start()
             ask("/pets")
@@ -164,7 +197,6 @@ describe("the front in nginx", function()
                 .. front.location("set $postern_stage none;", "/stage")
                 .. front.location("set $postern_vpce none;", "/vpce")
                 .. front.location("set $postern_mode off;", "/mode")
-                .. front.location("set $postern_path raw;", "/path")
                 .. front.location("set $postern_host 'a b';", "/host") })
             for path, message in pairs({
                 ["/api"] = "`$postern_api`: there is no API `none`",
@@ -178,7 +210,28 @@ describe("the front in nginx", function()
                 assert.matches(message, running:log(), 1, true)
                 require("luv").sleep(15)
             end
-            assert.equal(503, ask("/path?x").status)
+        end)
+
+        it("from what is handed to `access`, which counts more", function()
+            local function handed(path, given)
+                return ([[
+                    location %s {
+                        set $postern_api none; set $postern_mode off;
+                        access_by_lua_block { require("postern.resty").access%s }
+                        content_by_lua_block { ngx.say("content ", ngx.var.uri) }
+                    }
+                ]]):format(path, given)
+            end
+            start({ server = handed("/", '{ api = "pets", stage = "live", mode = "enforce" }')
+                .. handed("/pets/a", '{ api = "pets", colour = "red" }')
+                .. handed("/pets/b", '{ api = "" }')
+                .. handed("/pets/c", '("pets")') })
+            assert.equal(200, ask("/pets").status)
+            assert.equal(403, ask("/admin").status)
+            for _, name in ipairs({ "a", "b", "c" }) do
+                assert.equal(503, ask("/pets/" .. name).status, name)
+            end
+            assert.matches("`access` is handed `colour`: there are `api`", running:log(), 1, true)
         end)
 
         it("by the host, when the configuration names no API", function()
@@ -212,7 +265,7 @@ describe("the front in nginx", function()
                     .. "none 10m;` to the http block",
                 ['upstream = { Host = "principal" }'] = "`upstream`",
             }) do
-                running = front.new({ init = init, quiet = true })
+                running = front.new({ init = init })
                 assert.is_false(running:run(), init)
                 assert.matches(message, running:log(), 1, true)
                 running:stop()
@@ -230,7 +283,8 @@ describe("the front in nginx", function()
             local answer = ask("/admin")
             assert.equal(200, answer.status)
             assert.matches("content /admin", answer.body, 1, true)
-            assert.matches("[ExplicitlyDenied] [explicit_deny] [NoAdmin]", line_of("/admin"), 1, true)
+            assert.matches("[ExplicitlyDenied] [explicit_deny] [NoAdmin]", line_of("/admin"), 1,
+                           true)
             assert.matches("dry run: GET /admin: would be denied: explicit_deny by "
                 .. running.folder .. "/pets.json:5", running:log(), 1, true)
             assert.equal(200, ask("/pets//x").status)
@@ -240,7 +294,8 @@ describe("the front in nginx", function()
 
         it("for all by the estate or by `init`, which is said loudly at start", function()
             start({ estate = front.ESTATE .. 'mode "dry_run"' })
-            assert.matches("warning: " .. running.folder .. "/estate.lua:%d+: dry run", running:log())
+            assert.matches("warning: " .. running.folder .. "/estate.lua:%d+: dry run",
+                           running:log())
             assert.equal(200, ask("/admin").status)
             running:stop()
             start({ init = 'mode = "dry_run"' })
@@ -259,7 +314,7 @@ describe("the front in nginx", function()
     describe("asks packs", function()
         it("and has their headers and obligations stand in the answer of what is allowed",
             function()
-            start({ estate = front.ESTATE .. 'rules "acme.lua"', files = { ["acme.lua"] = HOOK } })
+            start(WITH_HOOK)
             local allowed = ask("/pets")
             assert.equal("from hook", allowed.headers["x-acme"])
             assert.equal("replica", allowed.headers["x-obligation-database"])
@@ -291,12 +346,13 @@ describe("the front in nginx", function()
         end)
 
         it("and refuses when one of them raises", function()
-            start({ estate = front.ESTATE .. 'rules "acme.lua"', files = { ["acme.lua"] = HOOK } })
+            start(WITH_HOOK)
             assert.equal(503, ask("/pets/raise").status)
         end)
 
         it("and a second estate, without any weight in the answer", function()
-            start({ estate = front.ESTATE .. 'rules "hooks/shadow" { estate = "next/estate.lua" }' })
+            start({ estate = front.ESTATE
+                .. 'rules "hooks/shadow" { estate = "next/estate.lua" }' })
             os.execute("mkdir " .. running.folder .. "/next")
             front.write(running, "next/estate.lua", front.ESTATE)
             front.write(running, "next/notes.json", front.NOTES)
@@ -375,11 +431,9 @@ describe("the front in nginx", function()
         it("answers by the status that was configured, and never goes on", function()
             for _, status in ipairs({ 403, 503 }) do
                 for part, name in pairs({ call = "read", reply = "fill" }) do
-                    running = front.new({ init = "fault = " .. status, quiet = true })
-                    local text = running:log("nginx.conf"):gsub("init_worker_by_lua_block {", function()
-                        return "%0 " .. BREAK:format(part, name)
-                    end)
-                    text = text:gsub("%%0", "init_worker_by_lua_block {")
+                    running = front.new({ init = "fault = " .. status })
+                    local text = running:log("nginx.conf"):gsub("init_worker_by_lua_block {",
+                        "%0 " .. BREAK:format(part, name))
                     front.write(running, "nginx.conf", text)
                     assert.is_true(running:run())
                     local answer = ask("/pets")
@@ -394,7 +448,7 @@ describe("the front in nginx", function()
         end)
 
         it("answers so when it cannot even tell the client", function()
-            running = front.new({ quiet = true })
+            running = front.new()
             local text = running:log("nginx.conf"):gsub("init_worker_by_lua_block { ",
                 "%0 package.loaded['postern.answer'] = { new = function() return { of = "
                 .. "function() error('broken') end } end } ")
@@ -405,7 +459,7 @@ describe("the front in nginx", function()
         end)
 
         it("refuses where there was no `init`", function()
-            running = front.new({ quiet = true })
+            running = front.new()
             local text = running:log("nginx.conf"):gsub("init_by_lua_block [^\n]*\n", "")
             front.write(running, "nginx.conf", text)
             assert.is_true(running:run())
@@ -416,7 +470,7 @@ describe("the front in nginx", function()
         it("refuses without the library, or does not start", function()
             for init, starts in pairs({ ['on_broken = "refuse"'] = true,
                                         ['on_broken = "stop"'] = false }) do
-                running = front.new({ init = init, quiet = true })
+                running = front.new({ init = init })
                 local text = running:log("nginx.conf"):gsub("lua_package_cpath [^\n]*",
                     'lua_package_cpath "/nowhere/?.so";')
                 front.write(running, "nginx.conf", text)

@@ -23,10 +23,10 @@ _M.LUA = {
     "frozen", "rules", "packs", "tools", "runner", "keys", "hooks", "services", "identities",
     "scripts", "loader", "flow", "engine", "estate", "reload", "cases", "accept", "answer",
     "metrics/exposition", "metrics/family", "metrics/merge", "metrics/store", "metrics", "audit",
-    "server", "resty/options", "resty/reports", "resty/board", "resty/call", "resty/reply",
-    "resty/follower", "resty", "init", "parts", "coverage", "mutants", "testing/fakes", "testing",
-    "testing/files", "testing/specs", "testing/mutation", "testing/suite", "testing/junit",
-    "cli/test", "cli",
+    "server", "resty/options", "resty/lint", "resty/reports", "resty/board", "resty/master",
+    "resty/call", "resty/reply", "resty/follower", "resty", "init", "parts", "coverage", "mutants",
+    "testing/fakes", "testing", "testing/files", "testing/specs", "testing/mutation",
+    "testing/suite", "testing/junit", "cli/test", "cli",
 }
 
 -- The only ones that may know their host.

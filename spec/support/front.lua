@@ -45,13 +45,13 @@ _M.NOTES = [[
 
 -- What stands in every server block: the variables, and what is behind.
 local SERVER = [[
-    include $here/nginx/postern.conf;
     default_type text/plain;
     access_log $folder/access.log postern;
 ]]
 
 local DIRECTIVES = [[
     lua_shared_dict postern 2m;
+    include $here/nginx/postern.conf;
     log_format postern escape=json '$status $request_uri [$postern_decision] [$postern_reason] '
         '[$postern_sid] [$postern_policy] [$postern_revision] [$postern_us] [$postern_request_id]';
     init_by_lua_block { require("postern.resty").init("$folder/estate.lua", { %s }) }

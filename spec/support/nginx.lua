@@ -79,7 +79,7 @@ local function spawn(self)
     local failed
     self.ended = false
     self.process, failed = uv.spawn("/usr/sbin/nginx", {
-        args = arguments(self), stdio = { nil, nil, self.quiet and nil or 2 },
+        args = arguments(self), -- what it says stands in its log as well
     }, function()
         self.ended = true
         self.process:close()
@@ -111,9 +111,9 @@ _M.run_until = run_until
 
 local function takes_connections(socket, ...)
     local connected
-    local arguments = { ... }
-    arguments[#arguments + 1] = function(err) connected = not err end
-    socket:connect(unpack(arguments))
+    local to = { ... }
+    to[#to + 1] = function(err) connected = not err end
+    socket:connect(unpack(to))
     run_until(function() return connected ~= nil end)
     socket:close()
     return connected
@@ -139,7 +139,7 @@ end
 --- Makes the folder and the configuration of one, without starting it.
 -- @tparam table options `locations` (path to Lua text that answers it); texts of nginx's language:
 -- `directives` (of the http block), `server` (of the server block), `servers` (further ones), in
--- which `$folder` and `$port` stand for its own; `workers`, how many; `quiet`, to say nothing
+-- which `$folder` and `$port` stand for its own; `workers`, how many
 -- @treturn Nginx `url`, `folder`, `port`
 function _M.new(options)
     local folder = os.tmpname()
@@ -147,7 +147,7 @@ function _M.new(options)
     assert(lfs.mkdir(folder))
     local self = setmetatable({
         folder = folder, url = "http+unix://" .. folder .. "/nginx.sock:", port = free_port(),
-        ended = true, quiet = options.quiet,
+        ended = true,
     }, Nginx)
     self:configure(options)
     return self

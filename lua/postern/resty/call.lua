@@ -37,8 +37,16 @@ local STRICT = assert(paths.new())
 -- ---- Settings ----------------------------------------------------------------
 
 
--- Which variables the configuration declares: known after the first request. nginx 1.22 warns of
--- one that has no value, and raises where one is written that is not declared.
+-- What a location says, and by which variable. What it hands to `access` itself counts more: a
+-- variable is one for the request and its subrequests, so a location that is asked by
+-- `auth_request` could change it.
+local SETTINGS = {
+    api = "postern_api", stage = "postern_stage", vpce = "postern_vpce", host = "postern_host",
+    mode = "postern_mode",
+}
+
+-- Which variables the configuration declares: known after the first request. nginx warns of one
+-- that has no value, and raises where one is written that is not declared.
 local declared = {}
 
 local function assign(name, value)
@@ -58,14 +66,35 @@ function _M.declares(name)
 end
 
 
---- What the configuration says by a variable.
+--- Checks what a location hands to `access`.
+-- @tparam table given name to text
+-- @treturn string|nil what is wrong
+function _M.check(given)
+    if type(given) ~= "table" then
+        return "`access` is handed something else than a table"
+    end
+    for name, value in pairs(given) do
+        if not SETTINGS[name] then
+            return ("`access` is handed `%s`: there are `api`, `stage`, `vpce`, `host` and `mode`")
+                :format(tostring(name))
+        elseif type(value) ~= "string" or value == "" then
+            return ("`access` is handed a `%s` that is no text"):format(name)
+        end
+    end
+    return nil
+end
+
+
+--- What a location says.
+-- @tparam table given what it hands to `access`
 -- @tparam string name
 -- @treturn string|nil nil when it says nothing
-function _M.setting(name)
-    if not _M.declares(name) then
-        return nil
+function _M.setting(given, name)
+    local variable = SETTINGS[name]
+    if given[name] or not _M.declares(variable) then
+        return given[name]
     end
-    local value = ngx.var[name]
+    local value = ngx.var[variable]
     return value ~= "" and value or nil
 end
 
@@ -227,25 +256,16 @@ end
 -- ---- Path and host -----------------------------------------------------------------
 
 
--- The raw path and the routed one. After an internal redirect, and where the configuration says
--- that it rewrites, the routed one alone names what is asked for; the raw one must be unambiguous
--- by itself all the same, since it may be what is sent on. A subrequest has no raw path of its own.
+-- The raw path and the routed one. After `rewrite` and internal redirects, which both make nginx
+-- call the request internal, the routed one alone names what is asked for; the raw one must be
+-- unambiguous by itself all the same. A subrequest has no raw path of its own.
 local function paths_of(var, api, subrequest)
     local raw, routed = var.request_uri, var.uri
     if subrequest then
         return nil, routed
-    elseif raw == routed then
-        return raw, routed
-    end
-    local wish = _M.setting("postern_path")
-    if wish and wish ~= "routed" then
-        return nil, nil, FAULT, ("`$postern_path` is `%s`: give `routed`, or nothing"):format(wish)
-    elseif wish or ngx.req.is_internal() then
+    elseif raw ~= routed and ngx.req.is_internal() then
         local _, why = (api and api.path_rules or STRICT):resolve(raw)
-        if why then
-            return nil, nil, BAD, why
-        end
-        return nil, routed
+        return nil, routed, why
     end
     return raw, routed
 end
@@ -274,55 +294,68 @@ end
 
 
 -- What decides, but for path and host.
-local function describe(needs, api, headers, peer)
+local function describe(needs, given, headers)
+    local var = ngx.var
     return {
-        api = api, stage = _M.setting("postern_stage"), vpce = _M.setting("postern_vpce"),
-        method = ngx.req.get_method(), headers = headers, peer = peer,
-        connection = needs.connection and connection_of(ngx.var.connection) or nil,
-        client_certificate = needs.identifies and certificate_of(ngx.var) or nil,
-        scheme = ngx.var.scheme,
+        api = _M.setting(given, "api"), stage = _M.setting(given, "stage"),
+        vpce = _M.setting(given, "vpce"), method = ngx.req.get_method(), headers = headers,
+        peer = var.realip_remote_addr or var.remote_addr, scheme = var.scheme,
+        connection = needs.connection and connection_of(var.connection) or nil,
+        client_certificate = needs.identifies and certificate_of(var) or nil,
         -- What follows later, so that the table need not grow for it.
         path = nil, raw_path = nil, host = nil, query = nil, client_ip = nil,
     }
 end
 
 
---- Reads the request that nginx is at.
--- @tparam table needs of the estate, see `needs`
--- @tparam boolean subrequest
--- @treturn table|nil a request, see docs/estate.md
--- @treturn number 400 when the client, 500 when the configuration is at fault
--- @treturn string why, for the operator
-function _M.read(needs, subrequest)
+-- What the configuration says that the estate does not know.
+local function unknown_setting(estate, request)
+    if request.api and not estate.apis[request.api] then
+        return ("`$postern_api`: there is no API `%s`"):format(request.api)
+    elseif request.vpce and not estate.endpoints[request.vpce] then
+        return ("`$postern_vpce`: there is no endpoint `%s`"):format(request.vpce)
+    end
+    return nil
+end
+
+
+-- Path, host, client and query; why one of them cannot be taken.
+local function complete(needs, given, request, subrequest)
     local var, estate = ngx.var, needs.estate
-    local headers, why = headers_of(needs.single)
-    if not headers then
-        return nil, BAD, why
-    end
-    local id = _M.setting("postern_api")
-    local api = id and estate.apis[id]
-    if id and not api then
-        return nil, FAULT, ("`$postern_api`: there is no API `%s`"):format(id)
-    end
-    local request = describe(needs, id, headers, var.realip_remote_addr or var.remote_addr)
-    if request.vpce and not estate.endpoints[request.vpce] then
-        return nil, FAULT, ("`$postern_vpce`: there is no endpoint `%s`"):format(request.vpce)
-    end
-    local status
-    request.raw_path, request.path, status, why = paths_of(var, api, subrequest)
-    if status then
-        return nil, status, why
-    end
-    request.host, why = _M.setting("postern_host"), nil
-    if not request.host then
+    local raw, routed, why = paths_of(var, request.api and estate.apis[request.api], subrequest)
+    request.raw_path, request.path = raw, routed
+    request.host = _M.setting(given, "host")
+    if not why and not request.host then
         request.host, why = host_of(var)
     end
     if not why and request.vpce then
-        request.client_ip, why = client_of(estate, request.peer, headers)
+        request.client_ip, why = client_of(estate, request.peer, request.headers)
     end
     if not why and needs.identifies and var.args then
         request.query, why = query_of(var.args)
     end
+    return why
+end
+
+
+--- Reads the request that nginx is at.
+-- @tparam table needs of the estate, see `needs`
+-- @tparam table given what the location hands to `access`
+-- @tparam boolean subrequest
+-- @treturn table|nil a request, see docs/estate.md
+-- @treturn number 400 when the client, 500 when the configuration is at fault
+-- @treturn string why, for the operator
+function _M.read(needs, given, subrequest)
+    local headers, why = headers_of(needs.single)
+    if not headers then
+        return nil, BAD, why
+    end
+    local request = describe(needs, given, headers)
+    local unknown = unknown_setting(needs.estate, request)
+    if unknown then
+        return nil, FAULT, unknown
+    end
+    why = complete(needs, given, request, subrequest)
     if why then
         return nil, BAD, why
     end

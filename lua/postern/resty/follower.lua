@@ -168,10 +168,21 @@ local function paths_of(texts)
 end
 
 
+local function count_reload(self, outcome)
+    self.metrics:count("postern_policy_reload_total", { outcome = outcome })
+    if outcome ~= "failure" then
+        self.metrics:set("postern_policy_last_success_timestamp_seconds", nil, self.host:now())
+    end
+end
+
+
 -- Reads the files, and has all use them if that is possible.
 local function take(self)
+    local before = self:revision()
     local ok, err = open(self, nil)
     self.seen = self.read_texts
+    count_reload(self, not ok and "failure" or self:revision() == before and "unchanged"
+        or "success")
     if ok then
         self.board:problem(nil)
         publish(self)
@@ -224,6 +235,12 @@ end
 
 --- Says on the board what this worker is at, and what it has counted.
 function Follower:tell()
+    local revision = self:revision()
+    if revision and revision ~= self.told then
+        self.told = revision
+        self.metrics:set("postern_policy_revision_info", { source = "estate" }, revision)
+    end
+    self.metrics:flush()
     self.board:worker(self.id, {
         pid = self.pid, revision = self:revision() or "",
         loads = self.reload and self.reload.loads or 0, failures = self.failures,

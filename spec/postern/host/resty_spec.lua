@@ -80,6 +80,11 @@ describe("the host in nginx", function()
         assert.same({ "nil | busy: no more than 1 at once | busy\n", "slow\n" }, answers)
     end)
 
+    it("gives others their turn without a complaint of nginx's", function()
+        assert.equal("true\n", answer_of("say(host:sleep(0))"))
+        assert.not_matches("delayed events patch", running:log(), 1, true)
+    end)
+
     it("says where it cannot wait", function()
         assert.equal([[
 nil | nginx cannot wait in init_worker_by_lua: do it in a request or a timer

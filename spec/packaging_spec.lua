@@ -1,0 +1,37 @@
+-- What users of OpenResty and LuaRocks install.
+local files = require("spec.support.files")
+
+
+describe("packaging", function()
+    it("has the front under the name that users of OpenResty look for", function()
+        assert.equal(require("postern.resty"), require("resty.postern"))
+    end)
+
+    it("names in dist.ini what is there", function()
+        local dist = {}
+        for name, value in files.read("dist.ini"):gmatch("\n([%w_]+) = ([^\n]+)") do
+            dist[name] = value
+        end
+        for _, name in ipairs({ "name", "abstract", "author", "license", "is_original" }) do
+            assert.truthy(dist[name], name)
+        end
+        assert.is_true(files.exists(dist.main_module))
+        assert.is_true(files.exists(dist.lib_dir))
+        assert.is_true(files.exists(dist.doc_dir))
+    end)
+
+    it("copies with the rockspec all that the library reads", function()
+        local spec = setmetatable({}, { __index = function(_, name)
+            error("the rockspec uses `" .. name .. "`")
+        end })
+        local chunk = assert(loadstring(files.read("postern-scm-1.rockspec")))
+        setfenv(chunk, spec)()
+        assert.equal("postern", spec.package)
+        assert.equal("scm-1", spec.version)
+        assert.equal("command", spec.build.type)
+        for _, folder in ipairs({ "lua/postern", "lua/resty", "rules", "nginx" }) do
+            assert.matches("%f[%w]" .. folder .. "%f[^%w/]", spec.build.install_command)
+            assert.is_true(files.exists(folder))
+        end
+    end)
+end)
