@@ -14,6 +14,7 @@ DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl 
 TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev mmdb-bin nginx libnginx-mod-http-lua curl
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
+BENCH_DEPS    = $(DEPS) nginx libnginx-mod-http-lua libuv1-dev
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
 
 MAKEFLAGS += --no-print-directory
@@ -23,7 +24,8 @@ SUITES     = JOBS=$(JOBS) tools/suites.sh
 
 .PHONY: help deps test-deps valgrind-deps fuzz-deps build build-tests run test test-c test-lua \
         lint test-asan test-valgrind fuzz-smoke differential coverage coverage-deps bench \
-        bench-scripting bench-hostile install clean
+        bench-scripting bench-hostile bench-deps bench-nginx bench-server soak-nginx soak-server \
+        install clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -107,6 +109,30 @@ bench: build ## what decisions, estates and guard rails cost
 
 bench-scripting: build ## keys, hooks and 10,000 decisions that wait during a reload
 	@luajit spec/bench/scripting.lua $(BUILD)
+
+bench-deps:
+	@tools/deps.sh $(BENCH_DEPS)
+
+bench-nginx: bench-deps ## CPU time a request in nginx: no-op Lua, Postern, proxied
+	@$(MAKE) build
+	@$(COMPILE) $(BUILD) --target http_load
+	@luajit spec/bench/nginx.lua $(BUILD)
+
+bench-server: bench-deps ## CPU time a request of the decision server, beside an empty one
+	@$(MAKE) build
+	@$(COMPILE) $(BUILD) --target http_load --target empty_server
+	@luajit spec/bench/server.lua $(BUILD)
+
+soak-nginx: bench-deps ## policies change in nginx under load for SECONDS=60
+	@$(MAKE) build
+	@$(COMPILE) $(BUILD) --target http_load
+	@luajit spec/bench/reload_under_load.lua $(BUILD) --seconds $(SECONDS)
+
+soak-server: bench-deps ## the same for the decision server, then full load for SECONDS=60
+	@$(MAKE) build
+	@$(COMPILE) $(BUILD) --target http_load
+	@luajit spec/bench/reload_under_load.lua $(BUILD) --server postern --seconds 60 \
+	    --soak $(SECONDS)
 
 bench-hostile: build ## how time grows with input made to be slow
 	@luajit spec/bench/hostile.lua $(BUILD)
