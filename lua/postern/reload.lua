@@ -243,6 +243,9 @@ local function reload_once(self)
     self.host:log(("%s: revision %s is in use"):format(self.path, estate.revision))
     tell_warnings(self, estate)
     retire(self, old)
+    -- What was compiled has the old generation's tables built in: it would never be used again nor
+    -- leave, and after some dozen reloads nothing more would be compiled.
+    jit.flush()
     return true
 end
 
