@@ -65,7 +65,8 @@ static int32_t fail(postern_json *writer, int status, const char *reason) {
 
 /* ---- Bytes --------------------------------------------------------------- */
 
-static bool make_room(postern_json *writer, size_t size) {
+static inline bool make_room(postern_json *writer, size_t size) {
+    if (size <= writer->text.capacity - writer->text.count) return true;
     if (postern__vector_reserve(&writer->text, size)) return true;
     fail(writer, POSTERN_NO_MEMORY, "out of memory");
     return false;
@@ -143,10 +144,11 @@ int32_t postern_json_close(postern_json *writer) {
 
 /* ---- Strings ------------------------------------------------------------- */
 
-/* Bytes at `text` that are written as they are, of eight: all or, as far as is
- * known here, none. */
-static bool is_plain(uint64_t word) {
+/* Whether eight bytes are ASCII that is written as it is. */
+static bool is_plain(const char *text) {
     const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
     uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
     uint64_t special = (word - ones * 0x20) & ~word; /* below 0x20 */
     special |= (quote - ones) & ~quote;
@@ -154,22 +156,27 @@ static bool is_plain(uint64_t word) {
     return ((special | word) & high) == 0;
 }
 
-/* The end of what is written as it is, from `at`. */
+/* Bytes of the character at `at` if it is written as it is, else 0. */
+static size_t plain_size(const char *at, const char *end) {
+    unsigned char c = (unsigned char)*at;
+    if (c >= 0x80) return postern__point_at(at, end);
+    return c >= 0x20 && c != '"' && c != '\\';
+}
+
+/* The end of what is written as it is, from `at`. The last bytes are looked at
+ * as part of a word that begins before them. */
 static const char *plain_end(const char *at, const char *end) {
+    const char *start = at;
     while (at != end) {
-        uint64_t word;
-        if ((size_t)(end - at) >= sizeof word) {
-            memcpy(&word, at, sizeof word);
-            if (is_plain(word)) {
-                at += sizeof word;
-                continue;
-            }
+        if (end - at >= 8 && is_plain(at)) {
+            at += 8;
+        } else if (end - at < 8 && end - start >= 8 && is_plain(end - 8)) {
+            return end;
+        } else {
+            size_t size = plain_size(at, end);
+            if (size == 0) break;
+            at += size;
         }
-        unsigned char c = (unsigned char)*at;
-        if (c < 0x20 || c == '"' || c == '\\') break;
-        size_t size = postern__point_at(at, end);
-        if (size == 0) break;
-        at += size;
     }
     return at;
 }
@@ -237,15 +244,15 @@ enum { NUMBER_SIZE = 40 }; /* -1.2345678901234567e-308 has 24, a locale may need
 static const double MOST_INTEGER = 9.2e18;
 
 static size_t write_integer(char *to, int64_t number) {
-    char digits[NUMBER_SIZE];
-    size_t count = 0, length = 0;
+    char digits[NUMBER_SIZE], *first = digits + sizeof digits;
     uint64_t left = number < 0 ? (uint64_t)-number : (uint64_t)number;
     do {
-        digits[count++] = (char)('0' + left % 10);
+        *--first = (char)('0' + left % 10);
         left /= 10;
     } while (left > 0);
-    if (number < 0) to[length++] = '-';
-    while (count > 0) to[length++] = digits[--count];
+    if (number < 0) *--first = '-';
+    size_t length = (size_t)(digits + sizeof digits - first);
+    memcpy(to, first, length);
     return length;
 }
 
