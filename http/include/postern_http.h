@@ -1,5 +1,5 @@
 /* What Postern's server speaks: a reader of HTTP/1.1, bytes in, one message
- * out; and a writer of JSON.
+ * out; a writer of responses; and a writer of JSON.
  *
  * A library of its own, on llhttp, so that the core stays free of dependencies.
  * It is strict where the two ends of a connection could read a message
@@ -48,7 +48,8 @@ enum {
     POSTERN_HTTP_MAX_HEAD = 65536,    /* bytes of start line and headers; also of
         what a chunked body may have besides the body, and then some a chunk */
     POSTERN_HTTP_MAX_HEADERS = 128,   /* header lines */
-    POSTERN_HTTP_MAX_BODY = 1048576   /* bytes of the body, chunks joined */
+    POSTERN_HTTP_MAX_BODY = 1048576,  /* bytes of the body, chunks joined */
+    POSTERN_HTTP_KEEP_BYTES = 65536   /* no option: what reset keeps, at most */
 };
 
 /* All zeros is a reader of requests with every default. */
@@ -86,7 +87,8 @@ int32_t postern_http_feed(postern_http *reader, const char *bytes, size_t length
 int32_t postern_http_finish(postern_http *reader, postern_error *error);
 
 /* Ready for the next message. `no_body` other than 0: the next response has no
- * body whatever its head says, since it answers HEAD. Memory is kept. */
+ * body whatever its head says, since it answers HEAD. Memory is kept, up to
+ * POSTERN_HTTP_KEEP_BYTES for the head and as many for the body. */
 void postern_http_reset(postern_http *reader, int32_t no_body);
 
 void postern_http_free(postern_http *reader);
@@ -110,15 +112,70 @@ typedef struct postern_http_message {
     postern_span target;
     postern_span reason; /* of a response; may be empty */
     postern_span body;   /* empty until the message is complete */
+    /* Of a request, the parts of its target: as they were sent, nothing decoded.
+     * Their text is NULL where there is no such part; `/x?` has a query of no
+     * bytes. The authority is that of an absolute target, else Host's value. The
+     * path begins with `/`, or is `*`, which only OPTIONS may ask for. */
+    postern_span authority;
+    postern_span path;
+    postern_span query;
 } postern_http_message;
 
 /* What was read: NULL until the head is complete. It points into the reader and
  * holds until the reader is fed, reset or freed. */
 const postern_http_message *postern_http_read(const postern_http *reader);
 
+/* How many header lines of what was read have this name, given in lower case;
+ * `value` becomes the first one's, or NULL. It holds as the message does. */
+int32_t postern_http_find(const postern_http *reader, const char *name, size_t length,
+                          postern_span *value);
+
 /* The status code with which a server tells a client why it was refused: 400,
  * 413, 431, 500, 501 or 505; 0 as long as nothing is. */
 int32_t postern_http_answer(const postern_http *reader);
+
+/* ---- Writing responses -------------------------------------------------- */
+
+/* Answers, one after the other, into one buffer, to be sent together. What a
+ * server says by itself it adds itself: status line, Date, Content-Length,
+ * Connection. The rest of the head can be made beforehand. */
+typedef struct postern_http_writer postern_http_writer;
+
+enum {
+    POSTERN_HTTP_CLOSE = 1,    /* say that the connection ends with this answer */
+    POSTERN_HTTP_KEEP = 2,     /* say that it does not, which HTTP/1.0 has to be told */
+    POSTERN_HTTP_NO_BODY = 4   /* the body is only counted: it answers HEAD */
+};
+
+/* `allocator` may be NULL. */
+postern_http_writer *postern_http_writer_new(const postern_allocator *allocator,
+                                             postern_error *error);
+/* Empties it; the time stays, and as much memory as a reader keeps. */
+void postern_http_writer_reset(postern_http_writer *writer);
+void postern_http_writer_free(postern_http_writer *writer);
+
+/* The time for Date, in seconds since 1970, from then on; until then there is
+ * no Date. Costs next to nothing as long as the second is the same. */
+void postern_http_writer_time(postern_http_writer *writer, int64_t seconds);
+
+/* The flags with which to answer what was read. Whoever was refused, or has not
+ * sent a whole head, gets POSTERN_HTTP_CLOSE. */
+int32_t postern_http_flags(const postern_http *reader);
+
+/* Adds an answer. `lines` are further header lines, each with its CR LF, or
+ * none; the caller has seen to it that they are header lines. They and the body
+ * are copied. POSTERN_MISUSE, for a status that is none of 200 to 599, lines
+ * without an end, and a body for a status that has none (204 and 304), or
+ * POSTERN_NO_MEMORY; then nothing is added. */
+int32_t postern_http_writer_answer(postern_http_writer *writer, int32_t status,
+                                   const char *lines, size_t lines_length,
+                                   const char *body, size_t body_length, int32_t flags);
+
+/* Adds bytes as they are. POSTERN_OK or POSTERN_NO_MEMORY. */
+int32_t postern_http_writer_put(postern_http_writer *writer, const char *bytes, size_t length);
+
+/* What was added; it holds until the writer is used again. */
+void postern_http_writer_bytes(const postern_http_writer *writer, postern_span *out);
 
 /* ---- Writing JSON ------------------------------------------------------- */
 
