@@ -366,6 +366,20 @@ static bool ends_empty_line(const postern__vector *head) {
     return n == 2 || (n >= 4 && memcmp(end - 4, "\r\n\r\n", 4) == 0);
 }
 
+/* How many bytes there are before the next control character. */
+static size_t plain_run(const char *bytes, size_t length) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    size_t at = 0;
+    for (; length - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, bytes + at, sizeof word);
+        uint64_t delete = word ^ ones * 0x7F;
+        if ((((word - ones * ' ') & ~word) | ((delete - ones) & ~delete)) & high) break;
+    }
+    while (at < length && (unsigned char)bytes[at] >= ' ' && bytes[at] != 0x7F) at++;
+    return at;
+}
+
 /* Moves bytes into the head up to its end. MORE, COMPLETE (the head is whole)
  * or REFUSED. */
 static int32_t gather_head(postern_http *reader, const char *bytes, size_t length,
@@ -386,6 +400,11 @@ static int32_t gather_head(postern_http *reader, const char *bytes, size_t lengt
             *consumed = i + 1;
             return POSTERN_HTTP_COMPLETE;
         }
+        /* Nothing is wrong with what follows a byte other than CR. */
+        size_t run = bytes[i] == '\r' ? 0 : plain_run(bytes + i + 1, most - i - 1);
+        memcpy(head->items + head->count, bytes + i + 1, run);
+        head->count += run;
+        i += run;
     }
     *consumed = most;
     if (head->count == reader->options.max_head)
