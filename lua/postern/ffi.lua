@@ -524,6 +524,99 @@ int32_t postern_http_reuse_port(int32_t fd, postern_error *error);
 int32_t postern_http_close_on_exec(int32_t fd, postern_error *error);
 ]]
 
+local tls_declarations = [[
+enum { POSTERN_TLS_ABI = 1 };
+
+uint32_t postern_tls_abi(void);
+
+typedef struct postern_tls_context postern_tls_context;
+
+typedef enum postern_tls_role {
+    POSTERN_TLS_SERVER = 0,
+    POSTERN_TLS_CLIENT
+} postern_tls_role;
+
+typedef enum postern_tls_demand {
+    POSTERN_TLS_NOT_ASKED = 0,
+    POSTERN_TLS_OPTIONAL,
+    POSTERN_TLS_REQUIRED
+} postern_tls_demand;
+
+typedef enum postern_tls_version {
+    POSTERN_TLS_1_2 = 0,
+    POSTERN_TLS_1_3
+} postern_tls_version;
+
+enum {
+
+    POSTERN_TLS_MAX_BUFFERED = 65536
+};
+
+typedef struct postern_tls_options {
+    const postern_allocator *allocator;
+    int32_t role;
+    int32_t demand;
+    int32_t min_version;
+    uint32_t max_buffered;
+    const char *certificate;
+    const char *key;
+    const char *authorities;
+    const char *revoked;
+} postern_tls_options;
+
+postern_tls_context *postern_tls_context_new(const postern_tls_options *options,
+                                             postern_error *error);
+
+void postern_tls_context_free(postern_tls_context *context);
+
+typedef struct postern_tls postern_tls;
+
+postern_tls *postern_tls_new(postern_tls_context *context, const char *name, size_t length,
+                             postern_error *error);
+
+typedef enum postern_tls_state {
+    POSTERN_TLS_HANDSHAKE = 0,
+    POSTERN_TLS_OPEN,
+    POSTERN_TLS_CLOSED,
+    POSTERN_TLS_FAILED
+} postern_tls_state;
+
+int32_t postern_tls_feed(postern_tls *connection, const char *bytes, size_t length,
+                         size_t *consumed, postern_error *error);
+
+int32_t postern_tls_state_of(const postern_tls *connection);
+
+void postern_tls_plain(const postern_tls *connection, postern_span *out);
+void postern_tls_plain_taken(postern_tls *connection);
+
+int32_t postern_tls_write(postern_tls *connection, const char *text, size_t length,
+                          size_t *taken, postern_error *error);
+
+void postern_tls_sealed(const postern_tls *connection, postern_span *out);
+void postern_tls_sealed_taken(postern_tls *connection);
+
+void postern_tls_close(postern_tls *connection);
+
+const char *postern_tls_version_of(const postern_tls *connection);
+
+void postern_tls_free(postern_tls *connection);
+
+typedef struct postern_tls_certificate {
+    int32_t verified;
+    uint32_t san_count;
+    const postern_span *sans;
+    int64_t not_before;
+    int64_t not_after;
+    postern_span subject;
+    postern_span issuer;
+    postern_span serial;
+    postern_span fingerprint;
+    postern_span pem;
+} postern_tls_certificate;
+
+const postern_tls_certificate *postern_tls_peer(postern_tls *connection, postern_error *error);
+]]
+
 -- A module can be loaded twice in one Lua state (test runners clear package.loaded), C types can be
 -- declared only once.
 local function declare(text, last_type)
@@ -612,6 +705,7 @@ local _M = {
     --- The declarations LuaJIT was given, for the spec that compares them with the header.
     declarations = declarations,
     http_declarations = http_declarations,
+    tls_declarations = tls_declarations,
     --- The loaded library: functions and enum constants.
     lib = lib,
     --- Where the library was found.
@@ -628,9 +722,21 @@ local http_lib
 -- @return its functions and enum constants
 function _M.http()
     if not http_lib then
-        http_lib = open_library("postern_http", http_declarations, "postern_http_message")
+        http_lib = open_library("postern_http", http_declarations, "postern_http_credentials")
     end
     return http_lib
+end
+
+
+local tls_lib
+
+--- The TLS library. Raises when it is not there, with every path tried.
+-- @return its functions and enum constants
+function _M.tls()
+    if not tls_lib then
+        tls_lib = open_library("postern_tls", tls_declarations, "postern_tls_certificate")
+    end
+    return tls_lib
 end
 
 

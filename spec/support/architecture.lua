@@ -15,9 +15,9 @@ _M.CORE = {
 
 --- The Lua modules, in dependency order.
 _M.LUA = {
-    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "json", "sockets",
-    "semaphore", "guard", "client", "task", "watch", "work", "host/options", "host/uv_loop",
-    "host/uv_socket", "host/uv_file", "host/uv", "host/plain", "host/resty_socket",
+    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "json", "sockets", "tls",
+    "tls_stream", "semaphore", "guard", "client", "task", "watch", "work", "host/options",
+    "host/uv_loop", "host/uv_socket", "host/uv_file", "host/uv", "host/plain", "host/resty_socket",
     "host/resty_file", "host/resty", "config", "words", "context", "path", "cache", "network",
     "set", "set_store", "apis", "request", "decision", "endpoint_services", "endpoint_policy",
     "endpoint", "environment", "budget", "frozen", "rules", "packs", "tools", "runner", "keys",
@@ -251,6 +251,7 @@ end
 local TWINS = {
     { "^core/src/(.+)%.c$", "core/tests/test_%s.c" },
     { "^http/src/(.+)%.c$", "http/tests/test_%s.c" },
+    { "^tls/src/(.+)%.c$", "tls/tests/test_%s.c" },
     { "^lua/postern/(.+)%.lua$", "spec/postern/%s_spec.lua" },
     { "^rules/(.+)%.lua$", "spec/rules/%s_spec.lua" },
 }
