@@ -10,8 +10,9 @@ COUNT   ?= 20000
 # Debian packages, by what needs them. cmake brings what it needs itself; gcc
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
 DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl lua-cjson tzdata \
-                libmaxminddb0 node-llhttp lua-luv
-TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev mmdb-bin nginx libnginx-mod-http-lua curl
+                libmaxminddb0 node-llhttp libssl-dev lua-luv
+TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev mmdb-bin nginx libnginx-mod-http-lua curl \
+                openssl
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 BENCH_DEPS    = $(DEPS) nginx libnginx-mod-http-lua libuv1-dev
@@ -99,7 +100,7 @@ coverage: coverage-deps ## line and branch coverage of the C code by all tests
 	@$(COMPILE) build-coverage -j $(JOBS)
 	@find build-coverage -name '*.gcda' -delete
 	@$(SUITES) build-coverage c lua
-	@gcovr --root . --filter 'core/src/' --filter 'http/src/' --exclude-throw-branches --print-summary build-coverage
+	@gcovr --root . --filter 'core/src/' --filter 'http/src/' --filter 'tls/src/' --exclude-throw-branches --print-summary build-coverage
 
 bench: build ## what decisions, estates and guard rails cost
 	@$(COMPILE) $(BUILD) --target bench_decide

@@ -9,25 +9,26 @@ local _M = {}
 --- The core, in dependency order: a file includes itself and what stands before it.
 _M.CORE = {
     "alloc", "error", "span", "utf8", "glob", "address", "cidr", "scalar", "document", "reader",
-    "arn", "symbol", "value", "template", "operators", "condition", "principal", "policy", "set",
-    "compile", "builder", "request", "evaluate", "explain",
+    "arn", "symbol", "value", "template", "operators", "condition", "principal", "policy",
+    "set", "compile", "builder", "request", "evaluate", "explain",
 }
 
 --- The Lua modules, in dependency order.
 _M.LUA = {
-    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "semaphore", "guard",
-    "client", "task", "watch", "work", "host/options", "host/uv_loop", "host/uv_socket",
-    "host/uv_file", "host/uv", "host/plain", "host/resty_socket", "host/resty_file", "host/resty",
-    "config", "words", "context", "path", "cache", "network", "set", "set_store", "apis", "request",
-    "decision", "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget",
-    "frozen", "rules", "packs", "tools", "runner", "keys", "hooks", "services", "identities",
-    "scripts", "loader", "flow", "engine", "estate", "reload", "cases", "accept", "answer",
-    "metrics/exposition", "metrics/family", "metrics/merge", "metrics/store", "metrics",
-    "traceparent", "audit/plain", "audit/mask", "audit/event", "audit/line", "audit/shipper",
-    "audit", "server", "resty/options", "resty/lint", "resty/reports", "resty/board",
-    "resty/master", "resty/call", "resty/reply", "resty/follower", "resty", "init", "parts",
-    "coverage", "mutants", "testing/fakes", "testing", "testing/files", "testing/specs",
-    "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli",
+    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "json", "sockets",
+    "tls", "tls_stream", "semaphore", "guard", "client", "task", "watch", "work",
+    "host/options", "host/uv_loop", "host/uv_socket", "host/uv_file", "host/uv", "host/plain",
+    "host/resty_socket", "host/resty_file", "host/resty", "config", "words", "context", "path",
+    "cache", "network", "set", "set_store", "apis", "request", "decision", "endpoint_services",
+    "endpoint_policy", "endpoint", "environment", "budget", "frozen", "rules", "packs", "tools",
+    "runner", "keys", "hooks", "services", "identities", "scripts", "loader", "flow", "engine",
+    "estate", "reload", "cases", "accept", "answer", "metrics/exposition", "metrics/family",
+    "metrics/merge", "metrics/store", "metrics", "traceparent", "audit/plain", "audit/mask",
+    "audit/event", "audit/line", "audit/shipper", "audit", "server", "resty/options",
+    "resty/lint", "resty/reports", "resty/board", "resty/master", "resty/call", "resty/reply",
+    "resty/follower", "resty", "init", "parts", "coverage", "mutants", "testing/fakes",
+    "testing", "testing/files", "testing/specs", "testing/mutation", "testing/suite",
+    "testing/junit", "cli/test", "cli",
 }
 
 -- The only ones that may know their host.
@@ -255,6 +256,7 @@ end
 local TWINS = {
     { "^core/src/(.+)%.c$", "core/tests/test_%s.c" },
     { "^http/src/(.+)%.c$", "http/tests/test_%s.c" },
+    { "^tls/src/(.+)%.c$", "tls/tests/test_%s.c" },
     { "^lua/postern/(.+)%.lua$", "spec/postern/%s_spec.lua" },
     { "^rules/(.+)%.lua$", "spec/rules/%s_spec.lua" },
 }
