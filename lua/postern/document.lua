@@ -108,6 +108,23 @@ function Document:length(node)
 end
 
 
+--- The node that stands behind a node and everything in it. With this, and the first member's name
+-- or the first item standing right behind its container, a reader of many small documents walks
+-- without an iterator:
+--
+--     local name, stop = node + 1, doc:after(node)
+--     while name < stop do
+--         local value = name + 1
+--         ...
+--         name = doc:after(value)
+--     end
+-- @tparam number node
+-- @treturn number
+function Document:after(node)
+    return node_of(self, node).next
+end
+
+
 local function no_children()
     return nil
 end

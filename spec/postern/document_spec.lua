@@ -25,6 +25,20 @@ describe("document", function()
         assert.same({ "number", "object", "string" }, kinds)
     end)
 
+    it("tells what stands behind a node and all in it", function()
+        local names = {}
+        local name, stop = 1, doc:after(doc:root())
+        while name < stop do
+            names[#names + 1] = doc:text(name) .. "=" .. doc:kind(name + 1)
+            name = doc:after(name + 1)
+        end
+        assert.same({ "a=array", "é=null", "t=boolean", "f=boolean", "e=object" }, names)
+        assert.equal(doc:length(doc:root()), #names)
+        local empty = doc:get(doc:root(), "e")
+        assert.equal(empty + 1, doc:after(empty))
+        assert.has_error(function() doc:after(stop) end)
+    end)
+
     it("has no children where there are none", function()
         assert.is_nil(doc:items(doc:root())())
         assert.is_nil(doc:members(doc:get(doc:root(), "a"))())
