@@ -22,9 +22,12 @@ _M.LUA = {
     "decision", "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget",
     "frozen", "rules", "packs", "tools", "runner", "keys", "hooks", "services", "identities",
     "scripts", "loader", "flow", "engine", "estate", "reload", "cases", "accept", "answer",
-    "metrics", "audit", "server", "resty", "init", "parts", "coverage", "mutants",
-    "testing/fakes", "testing", "testing/files", "testing/specs", "testing/mutation",
-    "testing/suite", "testing/junit", "cli/test", "cli",
+    "metrics", "audit", "protocol/options", "protocol/message", "protocol/peers",
+    "protocol/mapping", "protocol/call", "protocol/native", "protocol/verdict", "protocol/origin",
+    "protocol/forward", "protocol/ext_authz", "protocol/opa", "protocol/catalogue",
+    "protocol/entities", "protocol/search", "protocol/authzen", "server", "resty", "init", "parts",
+    "coverage", "mutants", "testing/fakes", "testing", "testing/files", "testing/specs",
+    "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli",
 }
 
 -- The only ones that may know their host.
