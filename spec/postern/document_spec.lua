@@ -98,6 +98,29 @@ describe("document", function()
         assert.equal("a list", doc:describe(doc:get(doc:root(), "a")))
     end)
 
+    it("may be read into one that is shared", function()
+        local one = assert(document.shared('{"a":1}'))
+        assert.equal("a", one:text(1))
+        local two = assert(document.shared('["x",[]]'))
+        assert.equal(one, two)
+        assert.same({ "x", {} }, two:value(0))
+        local none, err = document.shared('{"a":', "body")
+        assert.is_nil(none)
+        assert.equal("body:1:6:", tostring(err):sub(1, 9))
+        -- What was read before is gone, and says so.
+        assert.has_error(function() two:kind(0) end)
+        assert.equal("null", assert(document.shared("null")):kind(0))
+    end)
+
+    it("finds members by name only", function()
+        local names = assert(document.new('{"ab":1,"ba":2,"abc":3,"":4}'))
+        for name, value in pairs({ ab = "1", ba = "2", abc = "3", [""] = "4" }) do
+            assert.equal(value, names:raw(names:get(0, name)))
+        end
+        assert.is_nil(names:get(0, "bb"))
+        assert.is_nil(names:get(1, "ab"))
+    end)
+
     it("refuses what is not strict JSON, with a place", function()
         for text, place in pairs({
             ['{"a":1,"a":2}'] = "1:8", ["[1,\n 2,]"] = "2:4", ["{"] = "1:2", [""] = "1:1",

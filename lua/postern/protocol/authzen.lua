@@ -33,16 +33,22 @@ local METADATA = "/.well-known/authzen-configuration"
 
 local MOST = 1000 -- items of a batch; candidates of a search
 
-local OPTIONS = {
+--- The options, see `postern.protocol.options`.
+_M.OPTIONS = {
     url = { type = "text" }, peers = { type = "texts" }, catalogue = { type = "table" },
     most = { type = "count" },
 }
 for name, rule in pairs(entities.OPTIONS) do
-    OPTIONS[name] = rule
+    _M.OPTIONS[name] = rule
 end
 
-local JSON_HEADERS = { { "Content-Type", "application/json" }, { "Cache-Control", "no-store" } }
-local METADATA_HEADERS = { JSON_HEADERS[1], { "Cache-Control", "max-age=3600" } }
+-- Lists of headers that are constant are never changed: a host may keep the lines it makes of them.
+local JSON_HEADERS = {
+    constant = true, { "Content-Type", "application/json" }, { "Cache-Control", "no-store" },
+}
+local METADATA_HEADERS = {
+    constant = true, JSON_HEADERS[1], { "Cache-Control", "max-age=3600" },
+}
 
 local TRUE, FALSE = '{"decision":true}', '{"decision":false}'
 
@@ -68,8 +74,8 @@ end
 
 -- The client's own id goes back as it came; without one there is the host's.
 local function with_id(message, headers)
-    local values = message.headers["x-request-id"]
-    local id = answers.id(values and #values == 1 and values[1] or not values and message.id or nil)
+    local value, count = messages.header(message, "x-request-id")
+    local id = answers.id(count == 1 and value or count == 0 and message.id or nil)
     if not id then
         return headers
     end
@@ -172,18 +178,39 @@ local function answer_one(self, batch, ask)
 end
 
 
--- One item of a batch: the text of its decision, and whether it is allowed.
-local function answer_item(self, batch, item, ask)
+-- The request of one item of a batch, or the text of its answer where there is nothing to ask.
+local function read_item(self, batch, item)
     if batch.doc:kind(item) ~= "object" then
-        return failed(self, 400, "the evaluation is no object"), false
+        return failed(self, 400, "the evaluation is no object")
     end
     local request, err = request_of(self, batch, item)
     if request == nil then
-        return failed(self, 400, err), false
-    elseif not request then
-        return FALSE, false
+        return failed(self, 400, err)
     end
-    local allowed, status = evaluate(request, err, ask)
+    return request or FALSE, err
+end
+
+
+-- The requests of a batch, or texts in their places, and of each whether it has a value that no
+-- policy can compare. All are read before anybody is asked, who may wait.
+local function read_items(self, batch, list)
+    local doc, items, opaque, count = batch.doc, {}, {}, 0
+    local at, stop = list + 1, doc:after(list)
+    while at < stop do
+        count = count + 1
+        items[count], opaque[count] = read_item(self, batch, at)
+        at = doc:after(at)
+    end
+    return items, opaque, count
+end
+
+
+-- The text of an item's decision, and whether it is allowed.
+local function answer_item(self, item, opaque, ask)
+    if type(item) ~= "table" then
+        return item, false
+    end
+    local allowed, status = evaluate(item, opaque, ask)
     if status then
         return failed(self, status), false
     end
@@ -243,16 +270,14 @@ local function answer_many(self, batch, ask)
     if err then
         return refuse(self, 400, err)
     end
-    local texts, count = {}, 0
-    local at, stop = list + 1, doc:after(list)
-    while at < stop do
-        local text, allowed = answer_item(self, batch, at, ask)
-        count = count + 1
-        texts[count] = text
+    local items, opaque, count = read_items(self, batch, list)
+    local texts = {}
+    for i = 1, count do
+        local allowed
+        texts[i], allowed = answer_item(self, items[i], opaque[i], ask)
         if allowed == ends then
             break
         end
-        at = doc:after(at)
     end
     return 200, JSON_HEADERS, '{"evaluations":[' .. table.concat(texts, ",") .. "]}"
 end
@@ -316,10 +341,10 @@ end
 local function read(message)
     if not messages.is_json(message) then
         return nil, "the Content-Type is not application/json"
-    elseif message.headers["content-encoding"] then
+    elseif messages.header(message, "content-encoding") then
         return nil, "the body is encoded: send it as it is"
     end
-    local doc, err = document.new(message.body or "", "body")
+    local doc, err = document.shared(message.body or "", "body")
     if not doc then
         return nil, tostring(err)
     elseif doc:kind(doc:root()) ~= "object" then
@@ -374,7 +399,7 @@ end
 
 
 local function read_options(given)
-    local fault = options.fault(given, OPTIONS)
+    local fault = options.fault(given, _M.OPTIONS)
     if fault then
         return nil, fault
     end

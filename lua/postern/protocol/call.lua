@@ -56,12 +56,15 @@ local function texts_of(doc, node, name)
     elseif doc:kind(node) ~= "array" then
         return wrong_type(doc, node, name, "a string or a list of strings")
     end
-    local list = {}
-    for i, item in doc:items(node) do
-        list[i] = doc:text(item)
-        if not list[i] then
-            return wrong_type(doc, item, name, "a string")
+    local list, count = {}, 0
+    local at, stop = node + 1, doc:after(node)
+    while at < stop do
+        count = count + 1
+        list[count] = doc:text(at)
+        if not list[count] then
+            return wrong_type(doc, at, name, "a string")
         end
+        at = doc:after(at)
     end
     return list
 end
@@ -142,12 +145,15 @@ end
 
 
 local function key_values(doc, node, name)
-    local list = {}
-    for i, item in doc:items(node) do
-        list[i] = key_value(doc, item, doc:kind(item))
-        if not list[i] then
-            return wrong_type(doc, item, name, "a string, a number or a boolean")
+    local list, count = {}, 0
+    local at, stop = node + 1, doc:after(node)
+    while at < stop do
+        count = count + 1
+        list[count] = key_value(doc, at, doc:kind(at))
+        if not list[count] then
+            return wrong_type(doc, at, name, "a string, a number or a boolean")
         end
+        at = doc:after(at)
     end
     return list
 end

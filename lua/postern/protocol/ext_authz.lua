@@ -37,13 +37,14 @@ local OWN = {
     ["content-length"] = true,
 }
 
-local OPTIONS = {
+--- The options, see `postern.protocol.options`.
+_M.OPTIONS = {
     path_prefix = { type = "text" }, peers = { type = "texts", required = true },
     address = { type = "text", required = true, one_of = ADDRESSES },
     scheme = { type = "text", required = true, one_of = SCHEMES }, vpce = { type = "text" },
 }
 for name, rule in pairs(mappings.OPTIONS) do
-    OPTIONS[name] = rule
+    _M.OPTIONS[name] = rule
 end
 
 
@@ -55,7 +56,8 @@ local call = {} -- filled and spent in one go, without waiting in between
 
 -- The target behind the prefix. Envoy puts the prefix there as it is, so it is compared as it is.
 local function target_of(self, message)
-    local prefix, target = self.prefix, message.target
+    local prefix, target = self.prefix or message.endpoint or "", message.target
+    prefix = prefix == "/" and "" or prefix
     if target:sub(1, #prefix) ~= prefix or target:byte(#prefix + 1) ~= 0x2F then
         return nil, ("the target does not begin with `%s/`"):format(prefix)
     end
@@ -114,16 +116,16 @@ end
 
 
 local function read_options(given)
-    local fault = options.fault(given, OPTIONS)
+    local fault = options.fault(given, _M.OPTIONS)
     if fault then
         return nil, fault
     end
     local err
     local self = {
-        prefix = given.path_prefix or "", address = given.address, scheme = given.scheme,
+        prefix = given.path_prefix, address = given.address, scheme = given.scheme,
         vpce = given.vpce, own = OWN,
     }
-    if self.prefix ~= "" and (self.prefix:sub(1, 1) ~= "/" or self.prefix:sub(-1) == "/") then
+    if self.prefix and (self.prefix:sub(1, 1) ~= "/" or self.prefix:sub(-1) == "/") then
         return nil, "`path_prefix`: give a path that begins with `/` and does not end in one"
     end
     self.peers, err = peers.new(given.peers)
@@ -148,10 +150,11 @@ end
 
 
 --- Makes the protocol; raises when an option is wrong.
--- @tparam table given `path_prefix`, as Envoy's (none when absent); `peers`, who may ask, see
--- `postern.protocol.peers`; `address`: `x-forwarded-for`, `x-envoy-external-address` or `unknown`;
--- `scheme`: `x-forwarded-proto`, `http` or `https`; `api` and `stage`, `apis`, or `domains`, see
--- `postern.protocol.mapping`; and `vpce`, where Envoy stands for a VPC endpoint
+-- @tparam table given `path_prefix`, as Envoy's (when absent the endpoint of a message); `peers`,
+-- who may ask, see `postern.protocol.peers`; `address`: `x-forwarded-for`,
+-- `x-envoy-external-address` or `unknown`; `scheme`: `x-forwarded-proto`, `http` or `https`; `api`
+-- and `stage`, `apis`, or `domains`, see `postern.protocol.mapping`; and `vpce`, where Envoy stands
+-- for a VPC endpoint
 -- @treturn ExtAuthz
 function _M.new(given)
     local self, fault = read_options(given or {})
@@ -160,6 +163,16 @@ function _M.new(given)
     end
     self.verdict = verdicts.new()
     return setmetatable(self, ExtAuthz)
+end
+
+
+--- The answer of a host that failed: a denial.
+-- @tparam table message
+-- @treturn number status
+-- @treturn {table,...} headers
+-- @treturn string|nil body
+function ExtAuthz:fault(message)
+    return self.verdict:of(nil, message)
 end
 
 

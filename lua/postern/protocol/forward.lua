@@ -60,12 +60,13 @@ for _, profile in pairs(PROFILES) do
     end
 end
 
-local OPTIONS = {
+--- The options, see `postern.protocol.options`.
+_M.OPTIONS = {
     profile = { type = "text", required = true, one_of = PROFILES },
     peers = { type = "texts", required = true }, vpce = { type = "text" },
 }
 for name, rule in pairs(mappings.OPTIONS) do
-    OPTIONS[name] = rule
+    _M.OPTIONS[name] = rule
 end
 
 
@@ -147,7 +148,7 @@ end
 
 
 local function read_options(given)
-    local fault = options.fault(given, OPTIONS)
+    local fault = options.fault(given, _M.OPTIONS)
     if fault then
         return nil, fault
     end
@@ -188,6 +189,16 @@ function _M.new(given)
     end
     self.verdict = verdicts.new({ bare = self.profile.bare })
     return setmetatable(self, Forward)
+end
+
+
+--- The answer of a host that failed: a denial.
+-- @tparam table message
+-- @treturn number status
+-- @treturn {table,...} headers
+-- @treturn string|nil body
+function Forward:fault(message)
+    return self.verdict:of(nil, message)
 end
 
 

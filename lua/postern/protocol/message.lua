@@ -1,8 +1,10 @@
 --- Messages: what a protocol reads of an HTTP request.
 --
--- A message is `{method, target, path, query, headers, body, peer, tls, id}`: `target` as it was
--- sent, `query` what follows its `?` (nil without one), `headers` names in lower case to lists of
--- values. Everything here answers nil and why rather than guess.
+-- A message is `{method, target, path, query, headers, body, peer, tls, id, endpoint}`: `target` as
+-- it was sent, `query` what follows its `?` (nil without one), `headers` names in lower case to
+-- lists of values, `endpoint` the path that it was led by, where there is one. A host may have a
+-- method `header(name)` besides, which answers the first value and how many lines there are without
+-- making a table of all. Everything here answers nil and why rather than guess.
 --
 -- *Dependencies*: none
 --
@@ -17,17 +19,35 @@ local LONGEST = 8192
 local SPACE, TAB = (" "):byte(), ("\t"):byte()
 
 
+--- The lines of a header.
+-- @tparam table message
+-- @tparam string name in lower case
+-- @treturn string|nil the value of the first
+-- @treturn number how many there are
+function _M.header(message, name)
+    if message.header then
+        return message:header(name)
+    end
+    local values = message.headers[name]
+    if not values then
+        return nil, 0
+    end
+    return values[1], #values
+end
+
+local header = _M.header
+
+
 --- The value of a header that has to be there exactly once, with something in it.
 -- @tparam table message
 -- @tparam string name in lower case
 -- @treturn string|nil
 -- @treturn string why not
 function _M.single(message, name)
-    local values = message.headers[name]
-    local value = values and values[1]
+    local value, count = header(message, name)
     if not value then
         return nil, ("the header `%s` is missing"):format(name)
-    elseif values[2] then
+    elseif count > 1 then
         return nil, ("the header `%s` is there more than once"):format(name)
     elseif value == "" or #value > LONGEST or value:find("%c") then
         return nil, ("the header `%s` is empty, too long or has control characters"):format(name)
@@ -62,11 +82,10 @@ end
 -- @tparam table message
 -- @treturn boolean
 function _M.is_json(message)
-    local values = message.headers["content-type"]
-    if not values or not values[1] or values[2] then
+    local value, count = header(message, "content-type")
+    if not value or count > 1 then
         return false
     end
-    local value = values[1]
     return value == "application/json"
         or value:lower():match("^%s*application/json%s*;") ~= nil
         or value:lower():match("^%s*application/json%s*$") ~= nil

@@ -28,17 +28,23 @@ local Native = {}
 Native.__index = Native
 
 
-local PREFIX = "/v1/decide"
+local PREFIX, BATCH = "/v1/decide", "/batch"
 local MOST = 1000 -- requests of a batch
 
-local OPTIONS = {
+--- The options, see `postern.protocol.options`.
+_M.OPTIONS = {
     prefix = { type = "text" }, peers = { type = "texts" }, explain = { type = "texts" },
     most = { type = "count" },
 }
 
-local JSON_HEADERS = { { "Content-Type", "application/json" }, { "Cache-Control", "no-store" } }
-local ONLY_POST = { JSON_HEADERS[1], JSON_HEADERS[2], { "Allow", "POST" } }
-local CHALLENGE = { JSON_HEADERS[1], JSON_HEADERS[2], { "WWW-Authenticate", "Bearer" } }
+-- Lists of headers that are constant are never changed: a host may keep the lines it makes of them.
+local JSON_HEADERS = {
+    constant = true, { "Content-Type", "application/json" }, { "Cache-Control", "no-store" },
+}
+local ONLY_POST = { constant = true, JSON_HEADERS[1], JSON_HEADERS[2], { "Allow", "POST" } }
+local CHALLENGE = {
+    constant = true, JSON_HEADERS[1], JSON_HEADERS[2], { "WWW-Authenticate", "Bearer" },
+}
 
 -- Answers that are kept as text. Reasons and statuses are few, but packs may bring their own.
 local MOST_KEPT = 256
@@ -48,12 +54,12 @@ local MOST_KEPT = 256
 
 
 local function read_options(given)
-    local fault = options.fault(given, OPTIONS)
+    local fault = options.fault(given, _M.OPTIONS)
     if fault then
         return nil, fault
     end
     local self = {
-        prefix = given.prefix or PREFIX, most = given.most or MOST, kept = {}, count = 0,
+        prefix = given.prefix, most = given.most or MOST, kept = {}, count = 0,
     }
     for _, name in ipairs({ "peers", "explain" }) do
         if given[name] then
@@ -64,7 +70,7 @@ local function read_options(given)
             end
         end
     end
-    if self.prefix:sub(1, 1) ~= "/" or self.prefix:sub(-1) == "/" then
+    if self.prefix and (self.prefix:sub(1, 1) ~= "/" or self.prefix:sub(-1) == "/") then
         return nil, "`prefix`: give a path that begins with `/` and does not end in one"
     end
     return self
@@ -81,16 +87,17 @@ end
 
 
 --- Makes the protocol; raises when an option is wrong.
--- @tparam[opt] table given `prefix` (`/v1/decide`), `peers`, who may ask (whoever reaches the
--- server when absent), `explain`, who may ask for explanations (nobody when absent), both as for
--- `postern.protocol.peers`, and `most`, the most requests of a batch (1000)
+-- @tparam[opt] table given `prefix` (the endpoint of a message, else `/v1/decide`), `peers`, who may
+-- ask (whoever reaches the server when absent), `explain`, who may ask for explanations (nobody
+-- when absent), both as for `postern.protocol.peers`, and `most`, the most requests of a batch
+-- (1000)
 -- @treturn Native
 function _M.new(given)
     local self, fault = read_options(given or {})
     if not self then
         error("native: " .. fault, 2)
     end
-    self.batch, self.out = self.prefix .. "/batch", json.writer()
+    self.out = json.writer()
     return setmetatable(self, Native)
 end
 
@@ -242,7 +249,22 @@ local function decide(self, doc, node, ask, explained)
 end
 
 
--- Waiting for one of them, others may be answered: nothing is left in the writer meanwhile.
+-- The requests of a batch, and in the place of one that cannot be read the text of its answer.
+local function read_all(self, doc, node)
+    local list, count = {}, 0
+    local at, stop = node + 1, doc:after(node)
+    while at < stop do
+        local request, err = calls.read(doc, at)
+        count = count + 1
+        list[count] = request or unread_text(self, err)
+        at = doc:after(at)
+    end
+    return list, count
+end
+
+
+-- Waiting for one of them, others may be answered: all are read before, and nothing is left in the
+-- writer meanwhile.
 local function decide_all(self, doc, node, ask, explained)
     if doc:kind(node) ~= "array" then
         return refuse(self, 400, ("the batch is %s: give a list of requests")
@@ -251,16 +273,14 @@ local function decide_all(self, doc, node, ask, explained)
         return refuse(self, 413, ("the batch has %d requests: at most %d are taken")
             :format(doc:length(node), self.most))
     end
-    local texts, count = {}, 0
-    local at, stop = node + 1, doc:after(node)
-    while at < stop do
-        local request, err = calls.read(doc, at)
-        count = count + 1
-        texts[count] = request and text_of(self, ask(request), explained)
-            or unread_text(self, err)
-        at = doc:after(at)
+    local list, count = read_all(self, doc, node)
+    for i = 1, count do
+        local request = list[i]
+        if type(request) == "table" then
+            list[i] = text_of(self, ask(request), explained)
+        end
     end
-    return 200, JSON_HEADERS, "[" .. table.concat(texts, ",") .. "]"
+    return 200, JSON_HEADERS, "[" .. table.concat(list, ",") .. "]"
 end
 
 
@@ -275,7 +295,7 @@ local function refusal(self, message)
         return refuse(self, 405, "give a POST", nil, ONLY_POST)
     elseif not messages.is_json(message) then
         return refuse(self, 415, "the Content-Type is not application/json")
-    elseif message.headers["content-encoding"] then
+    elseif messages.header(message, "content-encoding") then
         return refuse(self, 415, "the body is encoded: send it as it is")
     end
 end
@@ -292,9 +312,21 @@ local function wants_explanation(message)
 end
 
 
+-- What a path asks for: one decision, many, or nothing that there is.
+local function decider_of(self, message)
+    local prefix, path = self.prefix or message.endpoint or PREFIX, message.path
+    if path == prefix then
+        return decide
+    elseif #path == #prefix + #BATCH and path:sub(1, #prefix) == prefix
+        and path:sub(-#BATCH) == BATCH then
+        return decide_all
+    end
+    return nil
+end
+
+
 local function answer(self, message, ask)
-    local decider = message.path == self.prefix and decide
-        or message.path == self.batch and decide_all
+    local decider = decider_of(self, message)
     if not decider then
         return refuse(self, 404, "Not Found")
     end
@@ -311,7 +343,7 @@ local function answer(self, message, ask)
             return refuse(self, 403, "explanations are for listed peers")
         end
     end
-    local doc, err = document.new(message.body or "", "body")
+    local doc, err = document.shared(message.body or "", "body")
     if not doc then
         return refuse(self, 400, err.message, err)
     end

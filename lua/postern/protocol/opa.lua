@@ -33,12 +33,18 @@ local Opa = {}
 Opa.__index = Opa
 
 
-local OPTIONS = {
+--- The options, see `postern.protocol.options`.
+_M.OPTIONS = {
     peers = { type = "texts", required = true }, data = { type = "table", required = true },
 }
 
-local JSON_HEADERS = { { "Content-Type", "application/json" }, { "Cache-Control", "no-store" } }
-local CHALLENGE = { JSON_HEADERS[1], JSON_HEADERS[2], { "WWW-Authenticate", "Bearer" } }
+-- Lists of headers that are constant are never changed: a host may keep the lines it makes of them.
+local JSON_HEADERS = {
+    constant = true, { "Content-Type", "application/json" }, { "Cache-Control", "no-store" },
+}
+local CHALLENGE = {
+    constant = true, JSON_HEADERS[1], JSON_HEADERS[2], { "WWW-Authenticate", "Bearer" },
+}
 
 local UNDEFINED = "{}"
 local ALLOW = '{"allow":true}'
@@ -266,7 +272,7 @@ local function body_of(message, version)
     if version == "v1" and message.method == "GET" then
         local text, err = messages.parameter(message.query, "input")
         return text or not err and "" or nil, err
-    elseif message.headers["content-encoding"] then
+    elseif messages.header(message, "content-encoding") then
         return nil, "the body is encoded: send it as it is"
     end
     return message.body or ""
@@ -313,7 +319,7 @@ local function read(message, version)
     elseif text == "" then
         return nil
     end
-    local doc, failure = document.new(text, "input")
+    local doc, failure = document.shared(text, "input")
     if not doc then
         return nil, tostring(failure)
     end
@@ -391,7 +397,7 @@ end
 
 
 local function read_options(given)
-    local fault = options.fault(given, OPTIONS)
+    local fault = options.fault(given, _M.OPTIONS)
     if fault then
         return nil, fault
     end

@@ -8,11 +8,12 @@
 --     tls:NAME                    one with that subject, or that name among its SANs, exactly
 --     bearer:DIGEST               `Authorization: Bearer` with a token whose SHA-256 is DIGEST
 --
--- *Dependencies*: postern.cidr, postern.crypto
+-- *Dependencies*: postern.cidr, postern.crypto, postern.protocol.message
 --
 -- @module postern.protocol.peers
 local cidrs = require("postern.cidr")
 local crypto = require("postern.crypto")
+local messages = require("postern.protocol.message")
 
 
 local _M = {}
@@ -98,11 +99,11 @@ end
 
 
 local function has_token(self, message)
-    local values = message.headers.authorization
-    if not values or #values ~= 1 or #values[1] > LONGEST_TOKEN then
+    local value, count = messages.header(message, "authorization")
+    if count ~= 1 or #value > LONGEST_TOKEN then
         return false
     end
-    local token = values[1]:match("^[Bb][Ee][Aa][Rr][Ee][Rr] +([^ ]+) *$")
+    local token = value:match("^[Bb][Ee][Aa][Rr][Ee][Rr] +([^ ]+) *$")
     local digest = token and crypto.hex(crypto.sha256(token))
     local found = false
     for _, known in ipairs(self.tokens) do
@@ -136,7 +137,7 @@ end
 -- @tparam table message
 -- @treturn boolean
 function Peers:wants_token(message)
-    return #self.tokens > 0 and message.headers.authorization == nil
+    return #self.tokens > 0 and messages.header(message, "authorization") == nil
 end
 
 

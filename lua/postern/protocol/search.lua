@@ -180,7 +180,7 @@ local function write(out, results, page, token)
 end
 
 
---- Answers a search.
+--- Answers a search. The document is read before anybody is asked.
 -- @tparam Document doc its root is an object
 -- @tparam string kind what is looked for: `subject`, `resource` or `action`
 -- @tparam function ask decides a request
@@ -197,11 +197,12 @@ function Search:answer(doc, kind, ask)
     if not page then
         return nil, err, 400
     end
+    local digest = digest_of(doc, kind)
     local results, following = find(self, given, kind, page, ask)
     if not results then
         return nil, following, 500
     end
-    local token = following and ("%d.%s"):format(following, digest_of(doc, kind)) or ""
+    local token = following and ("%d.%s"):format(following, digest) or ""
     return write(self.out, results, page, token)
 end
 

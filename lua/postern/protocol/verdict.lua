@@ -18,14 +18,18 @@ Verdict.__index = Verdict
 local ALLOW, DENY = { "X-Postern-Decision", "allow" }, { "X-Postern-Decision", "deny" }
 local ID = "X-Postern-Decision-Id"
 
+-- nginx drops the headers of an answer that nothing in its configuration asks for, so it gets one
+-- list for all. It is never changed: a host may keep the lines it makes of it.
+local PLAIN = { constant = true, ALLOW }
+
 -- What a client can do something about; nginx takes no other status than these and 403.
 local TOLD = { 400, 401, 404, 405, 409, 410, 413, 414, 429, 431, 451 }
 local TOLD_BY_NGINX = { 401 }
 
 
 --- Makes the verdicts of a protocol.
--- @tparam[opt] table given `bare`: no other denial than 401 and 403, and none has a body, which is
--- all that nginx's auth_request takes
+-- @tparam[opt] table given `bare`: no other denial than 401 and 403, none has a body, and a plain
+-- allow has no id, which is all that nginx's auth_request takes
 -- @treturn Verdict
 function _M.new(given)
     local bare = given ~= nil and given.bare == true
@@ -54,6 +58,10 @@ end
 -- @treturn string|nil for the operator: what was wrong with the decision
 function Verdict:of(decision, message)
     local allowed = type(decision) == "table" and decision.allowed == true
+    if self.bare and allowed and decision.headers == nil and decision.decision == "Allowed"
+        and decision.reason ~= "error" then
+        return 200, PLAIN, nil
+    end
     local wants = not allowed and { id = message.id } or nil
     local status, headers, body, why = self.answer:of(decision, wants)
     if status == 200 then

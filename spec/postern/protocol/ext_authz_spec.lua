@@ -76,6 +76,19 @@ describe("Envoy's question", function()
         end
     end)
 
+    it("takes the endpoint it was led by for the prefix", function()
+        local envoy = ext_authz.new(options({ path_prefix = false }))
+        local function at(endpoint, target)
+            local message = messages.message("GET", target, { headers = {
+                ["x-forwarded-for"] = "192.0.2.7", ["x-forwarded-proto"] = "https" } })
+            message.endpoint = endpoint
+            return (envoy:handle(message, messages.asker(ESTATE)))
+        end
+        assert.equal(200, at("/check", "/check/pets/7"))
+        assert.equal(200, at("/", "/pets/7"))
+        assert.equal(403, at("/check", "/pets/7"))
+    end)
+
     it("is about what everybody reads alike", function()
         for _, target in ipairs({ "/authz/pets/../admin", "/authz/pets/%2e%2e/x",
                                   "/authz//pets/7", "/authz/pets%2F7", "/authz/pets/7;x",
@@ -138,6 +151,7 @@ describe("Envoy's question", function()
         }), function() error("no") end)
         assert.equal(403, status)
         assert.is_nil(body:find("no", 1, true))
+        assert.equal(403, (ENVOY:fault(messages.message("GET", "/authz/pets/7"))))
         assert.equal(403, (ENVOY:handle({}, function() return { allowed = true } end)))
     end)
 

@@ -24,6 +24,19 @@ describe("a header that has to be there once", function()
 end)
 
 
+describe("the lines of a header", function()
+    it("are read from a table, or asked for", function()
+        assert.same({ "a", 2 }, { messages.header({ headers = { x = { "a", "b" } } }, "x") })
+        assert.same({ nil, 0 }, { messages.header({ headers = {} }, "x") })
+        local asked = { header = function(_, name) return name .. "!", 1 end }
+        assert.same({ "x!", 1 }, { messages.header(asked, "x") })
+        assert.equal("x!", messages.single(asked, "x"))
+        asked.header = function() return "a", 2 end
+        assert.is_nil((messages.single(asked, "x")))
+    end)
+end)
+
+
 describe("the last address of a list", function()
     it("is the last one", function()
         for text, expected in pairs({

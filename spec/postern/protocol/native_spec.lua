@@ -189,6 +189,12 @@ describe("a message of the native protocol", function()
         end
         assert.equal(404, decide(PETS, PLAIN, "/v1/decide/other").status)
         assert.equal(200, decide(PETS, native.new({ prefix = "/ask" }), "/ask").status)
+        assert.equal(404, decide(PETS, native.new({ prefix = "/ask" })).status)
+        local led = messages.post("/a/batch", { PETS })
+        led.endpoint = "/a"
+        assert.equal(200, answer(PLAIN, led).status)
+        led.path = "/a/batches"
+        assert.equal(404, answer(PLAIN, led).status)
     end)
 
     it("comes from a listed peer where they are listed", function()
