@@ -55,11 +55,12 @@ local call = {} -- filled and spent in one go, without waiting in between
 
 
 -- The target behind the prefix. Envoy puts the prefix there as it is, so it is compared as it is.
+-- That a path follows is for `origin` to see.
 local function target_of(self, message)
     local prefix, target = self.prefix or message.endpoint or "", message.target
     prefix = prefix == "/" and "" or prefix
-    if target:sub(1, #prefix) ~= prefix or target:byte(#prefix + 1) ~= 0x2F then
-        return nil, ("the target does not begin with `%s/`"):format(prefix)
+    if target:sub(1, #prefix) ~= prefix then
+        return nil, ("the target does not begin with `%s`"):format(prefix)
     end
     return prefix == "" and target or target:sub(#prefix + 1)
 end

@@ -87,8 +87,8 @@ end
 
 
 --- Makes the protocol; raises when an option is wrong.
--- @tparam[opt] table given `prefix` (the endpoint of a message, else `/v1/decide`), `peers`, who may
--- ask (whoever reaches the server when absent), `explain`, who may ask for explanations (nobody
+-- @tparam[opt] table given `prefix` (the endpoint of a message, else `/v1/decide`), `peers`, who
+-- may ask (whoever reaches the server when absent), `explain`, who may ask for explanations (nobody
 -- when absent), both as for `postern.protocol.peers`, and `most`, the most requests of a batch
 -- (1000)
 -- @treturn Native

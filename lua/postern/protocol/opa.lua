@@ -299,15 +299,15 @@ local function undefined(self, version)
 end
 
 
-local function wrapped(message, version, result)
+local function wrapped(self, message, version, result)
     if version == "v0" then
         return result
     end
-    local id = answers.id(message.id)
-    if not id then
-        return '{"result":' .. result .. "}"
+    local out, id = self.out:reset():object(), answers.id(message.id)
+    if id then
+        out:key("decision_id"):string(id)
     end
-    return '{"decision_id":' .. json.encode(id) .. ',"result":' .. result .. "}"
+    return out:key("result"):raw(result):close():text()
 end
 
 
@@ -350,7 +350,7 @@ local function decide(self, message, ask, version, mapping)
         local status, headers, body = refuse(self, 500, "Internal Server Error")
         return status, headers, body, why
     end
-    return 200, JSON_HEADERS, wrapped(message, version, result), err
+    return 200, JSON_HEADERS, wrapped(self, message, version, result), err
 end
 
 

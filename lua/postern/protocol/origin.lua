@@ -35,6 +35,21 @@ local function headers_of(message, host, own)
 end
 
 
+-- Most calls are for the host of the one before.
+local last_text, last_host
+
+local function host_of(text)
+    if text ~= last_text then
+        local host, err = paths.host(text)
+        if not host then
+            return nil, err
+        end
+        last_text, last_host = text, host
+    end
+    return last_host
+end
+
+
 --- Makes the request.
 -- @tparam table message
 -- @tparam table call `method`, `target` (path and query as the client sent them), `host`, `scheme`
@@ -45,7 +60,7 @@ end
 -- @treturn string why there is none
 function _M.request(message, call, options)
     local path, query = messages.split(call.target)
-    local host, err = paths.host(call.host)
+    local host, err = host_of(call.host)
     if not path then
         return nil, "the target of the call does not begin with `/`"
     elseif not host then

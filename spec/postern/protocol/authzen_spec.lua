@@ -110,6 +110,17 @@ describe("an evaluation", function()
         assert.is_nil(answer.body:find("secret", 1, true))
     end)
 
+    it("is yes only for what is allowed", function()
+        for _, allowed in ipairs({ "true", 1, false }) do
+            assert.is_false(evaluate(question("write"), nil, nil, function()
+                return { allowed = allowed, decision = "Allowed", reason = "allow", status = 200 }
+            end).json.decision)
+        end
+        assert.is_false(evaluate(question("write"), nil, nil, function()
+            return { reason = "x" }
+        end).json.decision)
+    end)
+
     it("tells nothing of the policies", function()
         for _, body in ipairs({ question("write", { team = "red" }), question("write"),
                                 question("fly", { team = { 1, {} } }) }) do

@@ -157,6 +157,19 @@ for profile in pairs(SENT) do
                                              address = "198.51.100.7" }).status)
         end)
 
+        it("hands on the client's headers, with its host, and none of the proxy's", function()
+            local ask_estate, asked = messages.asker(ESTATE)
+            messages.answer(PROTOCOLS[profile], messages.message("GET", "/auth", {
+                headers = headers_of(profile, { headers = { cookie = "a=1" } }),
+            }), ask_estate)
+            local headers = asked[1].headers
+            assert.same({ { "a=1" }, { "api.example.com" } }, { headers.cookie, headers.host })
+            for name in pairs(headers_of(profile)) do
+                local kept = name == "x-sent-from" or name == "x-forwarded-for"
+                assert.equal(kept, headers[name] ~= nil, name)
+            end
+        end)
+
         it("ignores the headers of the other profiles", function()
             local extra = {}
             for other in pairs(SENT) do

@@ -57,6 +57,16 @@ describe("the origin of a question", function()
         assert.is_nil(made.query)
     end)
 
+    it("does not take one host for another", function()
+        for _ = 1, 2 do
+            for text, host in pairs({ ["A.example.com"] = "a.example.com",
+                                      ["b.example.com:1"] = "b.example.com" }) do
+                assert.equal(host, request({ host = text }).host)
+                assert.is_nil((request({ host = "a b" })))
+            end
+        end
+    end)
+
     it("is none when it is malformed", function()
         for expected, changes in pairs({
             ["does not begin with `/`"] = { target = "http://x/a" },
