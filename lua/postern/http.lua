@@ -135,6 +135,65 @@ local function read_headers(message)
 end
 
 
+-- ---- A piece at a time ------------------------------------------------------------------------
+
+
+--- The parts of a request that a server needs of each, without a table. To be called when the head
+-- is complete; this and what follows hold until the reader is fed or reset.
+-- @treturn string|nil method; nil when the head is not complete
+-- @treturn string target
+-- @treturn number minor version: 0 for HTTP/1.0, 1 for HTTP/1.1
+-- @treturn boolean whether the connection may be used again; known when the message is complete
+function Reader:request()
+    local message = core.http().postern_http_read(self.handle)
+    if message == nil then
+        return nil
+    end
+    return ffi.string(message.method.text, message.method.length),
+        ffi.string(message.target.text, message.target.length),
+        message.minor, message.keep_alive ~= 0
+end
+
+
+--- One header by its name, without a table.
+-- @tparam string name in lower case
+-- @treturn string|nil the value of its first line; nil when there is none
+-- @treturn number how many lines have that name: who believes a header asks for exactly one
+function Reader:header(name)
+    local message = core.http().postern_http_read(self.handle)
+    if message == nil then
+        return nil, 0
+    end
+    local value, count = nil, 0
+    for i = 0, message.header_count - 1 do
+        local header = message.headers[i]
+        -- Most names differ in length, and then none becomes a string.
+        if header.name.length == #name
+            and ffi.string(header.name.text, header.name.length) == name then
+            count = count + 1
+            value = value or core.text(header.value) or ""
+        end
+    end
+    return value, count
+end
+
+
+--- All headers, as a table.
+-- @treturn table lower-case name to a list of values
+function Reader:headers()
+    local message = core.http().postern_http_read(self.handle)
+    return message == nil and {} or read_headers(message)
+end
+
+
+--- The body.
+-- @treturn string empty until the message is complete
+function Reader:body()
+    local message = core.http().postern_http_read(self.handle)
+    return message ~= nil and core.text(message.body) or ""
+end
+
+
 --- What was read: nil until the head is complete, without the body until the message is.
 -- @treturn table|nil `version` (1.0 or 1.1), `headers` (lower-case name to a list of values),
 -- `body`, `keep_alive`; of a request `method` and `target`, of a response `status` and `reason`
