@@ -21,11 +21,12 @@ _M.LUA = {
     "host/resty_socket", "host/resty_file", "host/resty", "config", "words", "context", "path",
     "cache", "network", "set", "set_store", "apis", "request", "decision", "endpoint_services",
     "endpoint_policy", "endpoint", "environment", "budget", "frozen", "rules", "packs", "tools",
-    "runner", "keys", "hooks", "services", "identities", "scripts", "loader", "audit", "flow",
-    "engine", "estate", "reload", "cases", "response", "message", "connection", "connections",
-    "routes", "settings", "protocol/operator", "server", "resty", "init", "parts", "coverage",
-    "mutants", "testing/fakes", "testing", "testing/files", "testing/specs", "testing/mutation",
-    "testing/suite", "testing/junit", "cli/test", "cli/serve", "cli",
+    "runner", "keys", "hooks", "services", "identities", "scripts", "loader", "flow", "engine",
+    "estate", "reload", "cases", "accept", "answer", "metrics/exposition", "metrics/family",
+    "metrics/merge", "metrics/store", "metrics", "audit", "response", "message", "connection",
+    "connections", "routes", "settings", "protocol/operator", "server", "resty", "init", "parts",
+    "coverage", "mutants", "testing/fakes", "testing", "testing/files", "testing/specs",
+    "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli/serve", "cli",
 }
 
 -- The only ones that may know their host.
