@@ -4,8 +4,9 @@
 --
 -- Requests of one connection are answered one after another, in their order, as RFC 9112, section
 -- 9.3.2 wants; while one waits, the bytes behind it wait as well, and other connections go on.
--- Answers to what came in one piece leave in one piece. A stream is what luv's are or what does as
--- they do: `read_start`, `read_stop`, `try_write`, `write`, `shutdown`; so TLS is a stream over one.
+-- Answers to what came in one piece leave in one piece. A stream is one of the host's or what does as
+-- those do: `read_start`, `read_stop`, `try_write`, `write`, `shutdown`; so TLS is a stream over
+-- one.
 --
 -- A connection is always in one of these; each but the first has its limit in seconds:
 --
@@ -156,6 +157,7 @@ local function put(self, status, headers, body)
         head = assert(front.heads:head(status, headers))
     end
     body = body or ""
+    front.answers[status] = (front.answers[status] or 0) + 1
     if NO_BODY[status] then
         queue(self, head .. front.date .. connection_line(self) .. "\r\n")
     elseif self.message.method == "HEAD" then

@@ -1,4 +1,4 @@
---- The connections of a process: what they share, how many there may be, and how long each may take.
+--- The connections of a process: what they share, how many there may be, how long each may take.
 --
 -- One clock serves all: it is set at each sweep, and a sweep closes what is over its time. So a
 -- limit is kept to about a sweep.
@@ -58,7 +58,8 @@ end
 -- may wait and raise), `fault` (a function of a message: what is answered when that failed),
 -- `new_id`, `now` and `monotonic` (clocks, in seconds), `perform` (see `postern.task`),
 -- `close_stream`, `log`, `limits` (any of `LIMITS`)
--- @treturn Front with `open` (connections now), `accepted`, `requests`, `counts`
+-- @treturn Front with `open` (connections now), `accepted`, `requests`, `answers` (status to how many),
+-- `counts`
 function _M.new(options)
     local limits = {}
     for name, default in pairs(_M.LIMITS) do
@@ -69,7 +70,7 @@ function _M.new(options)
         perform = options.perform, close_stream = options.close_stream, log = options.log,
         now = options.now, monotonic = options.monotonic, limits = limits,
         heads = response.heads(), tick = tick_of(limits),
-        all = {}, open = 0, accepted = 0, requests = 0,
+        all = {}, open = 0, accepted = 0, requests = 0, answers = {},
         counts = { refused = {}, timed_out = {}, turned_away = 0 },
         draining = false,
     }, Front)
@@ -108,6 +109,7 @@ end
 function Front:accept(stream, peer_of, routes, tls)
     if self.open >= self.limits.connections or self.draining then
         self.counts.turned_away = self.counts.turned_away + 1
+        self.answers[503] = (self.answers[503] or 0) + 1
         stream:try_write(self.busy)
         self.close_stream(stream)
         return nil

@@ -52,6 +52,14 @@ function _M.equal(a, b)
 end
 
 
+--- Bytes that nobody can guess.
+-- @tparam number count
+-- @treturn string
+function _M.random(count)
+    return rand.bytes(count)
+end
+
+
 --- Bytes in lower-case hexadecimal.
 -- @tparam string bytes
 -- @treturn string

@@ -882,6 +882,9 @@ local function build(self)
     local _, organization = next(build_all(self, "organization"))
     estate.accounts = organization and organization.accounts or {}
     estate.trusted_proxies = trusted_proxies(self)
+    -- Checked by the server, which alone knows what may stand there.
+    local serve = entries_of(self, "serve")[1]
+    estate.serve = serve and { value = serve.value, file = serve.file, line = serve.line }
     self.accounts = estate.accounts
     estate.apis = build_all(self, "api")
     estate.domains = index_domains(self, estate.apis)

@@ -3,7 +3,7 @@
 -- One object serves a connection from its first request to its last: what it says holds until the
 -- request is answered, and who wants to keep something copies it.
 --
--- *Dependencies*: none (a reader of `postern.http` is handed in)
+-- *Dependencies*: none (a reader is handed in)
 --
 -- @module postern.message
 

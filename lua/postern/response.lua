@@ -90,8 +90,8 @@ local NONE = {}
 
 --- The head of an answer, as `head` writes it.
 -- @tparam number status
--- @tparam[opt] table headers one with a member `constant = true` is not changed by anybody any more,
--- and its lines are kept
+-- @tparam[opt] table headers those with a member `constant = true` are not changed any more by
+-- anybody, and their lines are kept
 -- @treturn string|nil
 -- @treturn string why not
 function Heads:head(status, headers)

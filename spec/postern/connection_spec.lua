@@ -177,8 +177,8 @@ describe("a connection", function()
         end)
 
         it("a body in chunks", function()
-            local text = start():talk("POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
-                .. "Connection: close\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
+            local text = start():talk("POST /c HTTP/1.1\r\nHost: a\r\n"
+                .. "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
             assert.matches("\r\n\r\nPOST /c abc$", text)
         end)
 
@@ -352,8 +352,8 @@ describe("a connection", function()
             for _, chunks in ipairs({ "x\r\n", "-1\r\n", "0x1\r\na\r\n0\r\n\r\n",
                                       "1\r\nab\r\n0\r\n\r\n", "1\na\n0\n\n",
                                       "ffffffffffffffffff\r\n", "1 ;\na\r\n" }) do
-                refused("POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" .. chunks,
-                    400)
+                refused("POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    .. chunks, 400)
             end
         end)
 

@@ -63,7 +63,8 @@ describe("a message", function()
             assert.is_truthy(message[name])
         end
         message.endpoint = "/1"
-        local _, keep_alive = read("GET /2 HTTP/1.1\r\nHost: i\r\nConnection: close\r\n\r\n", message)
+        local _, keep_alive = read("GET /2 HTTP/1.1\r\nHost: i\r\nConnection: close\r\n\r\n",
+            message)
         assert.is_false(keep_alive)
         assert.equal("GET", message.method)
         assert.equal("/2", message.path)
@@ -85,7 +86,8 @@ describe("a message", function()
         assert.equal(("x"):rep(128), id("X-Request-Id: " .. ("x"):rep(128) .. "\r\n"))
         for i, bad in ipairs({ "X-Request-Id: " .. ("x"):rep(129) .. "\r\n", "X-Request-Id: \r\n",
                                "X-Request-Id: a b\r\n", 'X-Request-Id: a"\r\n',
-                               "X-Request-Id: a\228\r\n", "X-Request-Id: a\r\nX-Request-Id: a\r\n" }) do
+                               "X-Request-Id: a\228\r\n",
+                               "X-Request-Id: a\r\nX-Request-Id: a\r\n" }) do
             assert.equal("id-" .. i, id(bad))
         end
     end)

@@ -3,9 +3,10 @@
 local hosts = require("postern.host.uv")
 local listeners = require("postern.host.uv_listener")
 local processes = require("postern.host.uv_processes")
+local workers = require("postern.host.uv_worker")
 
 local host = hosts.new()
-local role = processes.role()
+local role = workers.role()
 local stopped = host:ticket()
 
 if arg[1] == "broken" then
@@ -24,8 +25,9 @@ host:block(function()
     else
         host:on_signal("sigterm", function() end)
     end
-    host:on_signal("sighup", function() io.stderr:write("hup\n") end)
-    processes.attend(host, role, function() stopped:post() end)()
+    local worker = workers.attend(host, role, function() stopped:post() end)
+    worker:tell(("%d"):format(role.number * 10))
+    worker:ready()
     stopped:wait()
 end)
 host:close()

@@ -1,14 +1,17 @@
 --- Worker processes of the libuv host: started with sockets to inherit, told signals, started anew
 -- when they die.
 --
--- A worker says `ready` on its control socket once it serves. When that socket ends its parent is
--- gone, and the worker ends too: no process is left behind.
+-- Each has a control socket, of lines. A worker says `ready` once it serves, and from time to time
+-- `snapshot TEXT`: what it has counted. It asks `gather`, and is answered `snapshots` and the texts
+-- of all others, as a list in JSON. The other end of it is `postern.host.uv_worker`.
 --
--- *Dependencies*: luv, postern.host.uv_loop
+-- *Dependencies*: luv, postern.host.uv_loop, postern.host.uv_worker
 --
 -- @module postern.host.uv_processes
 local uv = require("luv")
 local loops = require("postern.host.uv_loop")
+
+local workers = require("postern.host.uv_worker")
 
 local words = loops.words
 
@@ -28,10 +31,10 @@ local MERCY = 2
 -- The first inherited socket is this one, after standard input, output and error.
 local FIRST_FD = 3
 
-local ROLE = "POSTERN_WORKER"
+local ROLE = workers.ROLE
 
 local OPTIONS = { count = true, command = true, sockets = true, drain = true, on_ready = true,
-    pause = true }
+    pause = true, fold = true }
 
 
 -- ---- The parent --------------------------------------------------------------------------------
@@ -53,11 +56,6 @@ end
 local function escape(text)
     return (text:gsub("[;%%]", function(c) return ("%%%02x"):format(c:byte()) end))
 end
-
-local function unescape(text)
-    return (text:gsub("%%(%x%x)", function(code) return string.char(tonumber(code, 16)) end))
-end
-
 
 -- `2;3=127.0.0.1:8080;4=unix:/run/p.sock;control=5`
 local function role_of(self, number)
@@ -99,6 +97,10 @@ local function on_exit(self, worker, code, signal)
     self.loop:close_handle(worker.process)
     self.loop:close_handle(worker.control)
     worker.process = nil
+    if worker.snapshot then
+        self.ended = self.fold(self.ended, worker.snapshot)
+        worker.snapshot = nil
+    end
     worker.how = signal ~= 0 and ("by signal %d"):format(signal) or ("status %d"):format(code)
     if self.stopping then
         finish_if_none_left(self)
@@ -123,6 +125,33 @@ local function note_ready(self, worker)
     if not self.was_ready then
         self.was_ready = true
         self.on_ready()
+    end
+end
+
+
+-- What all others have counted, and those that have ended.
+local function gather(self, asking)
+    local texts = { self.ended }
+    for _, worker in ipairs(self.workers) do
+        if worker ~= asking then
+            texts[#texts + 1] = worker.snapshot
+        end
+    end
+    asking.control:write(("snapshots [%s]\n"):format(table.concat(texts, ",")))
+end
+
+
+--- Takes a line that a worker has said.
+-- @tparam table worker
+-- @tparam string line
+function Processes:take_line(worker, line)
+    local word, rest = line:match("^(%l+) ?(.*)$")
+    if word == "ready" then
+        note_ready(self, worker)
+    elseif word == "snapshot" then
+        worker.snapshot = rest
+    elseif word == "gather" then
+        gather(self, worker)
     end
 end
 
@@ -153,19 +182,19 @@ function start(self, worker)
         return
     end
     worker.process, worker.pid = loop:adopt(process), pid
-    worker.control:read_start(loop:callback(function(_, text)
-        if text and text:find("ready\n", 1, true) then
-            note_ready(self, worker)
-        end
-    end))
+    worker.control:read_start(loop:callback(workers.lines(function(line)
+        self:take_line(worker, line)
+    end)))
 end
 
 
 --- Starts workers.
 -- @tparam Host host of libuv
 -- @tparam table options `count`; `command` (path and arguments); `sockets` (listeners of
--- `postern.host.uv_listener`, bound); `drain` (seconds a worker has to end); `on_ready` (called once
--- all are ready); optionally `pause` (seconds before a dead one is started again, 0.5)
+-- `postern.host.uv_listener`, bound); `drain` (seconds a worker has to end); `on_ready` (called
+-- once all are ready); optionally `pause` (seconds before a dead one is started again, 0.5) and `fold` (a
+-- function that makes one text of what those counted that have ended, nil at first, and what another
+-- one has)
 -- @treturn Processes `restarts`, `failure` (why there are none, nil when all went well)
 function _M.start(host, options)
     for name in pairs(options) do
@@ -177,6 +206,7 @@ function _M.start(host, options)
         loop = host.loop, monotonic = host.monotonic,
         command = options.command, sockets = options.sockets, drain = options.drain,
         on_ready = options.on_ready, pause = options.pause or FIRST_PAUSE,
+        fold = options.fold or function(ended) return ended end,
         workers = {}, living = 0, restarts = 0, was_ready = false, stopping = false,
         done = host:ticket(),
     }, Processes)
@@ -274,51 +304,6 @@ end
 -- @treturn table name to value
 function _M.environment()
     return uv.os_environ()
-end
-
-
--- ---- The worker --------------------------------------------------------------------------------
-
-
---- What this process is.
--- @treturn table|nil of a worker: `number`, `sockets` (list of `fd` and `address`), `control` (the
--- number of a descriptor); nil in any other process
-function _M.role()
-    local value = uv.os_getenv(ROLE)
-    if not value then
-        return nil
-    end
-    -- Processes that packs may start are no workers.
-    uv.os_unsetenv(ROLE)
-    local role = { sockets = {} }
-    role.number = tonumber(value:match("^%d+"))
-    for fd, address in value:gmatch(";(%d+)=([^;]+)") do
-        table.insert(role.sockets, { fd = tonumber(fd), address = unescape(address) })
-    end
-    role.control = tonumber(value:match(";control=(%d+)$"))
-    return role
-end
-
-
---- Takes up the control socket of a worker.
--- @tparam Host host
--- @tparam table role
--- @tparam function on_orphaned called when the parent is gone
--- @treturn function tells the parent that this worker is ready
-function _M.attend(host, role, on_orphaned)
-    local loop = host.loop
-    local control = loop:adopt(uv.new_pipe(false))
-    assert(control:open(role.control))
-    control:read_start(loop:callback(function(_, text)
-        if not text then
-            loop:close_handle(control)
-            on_orphaned()
-        end
-    end))
-    control:unref()
-    return function()
-        control:write("ready\n")
-    end
 end
 
 

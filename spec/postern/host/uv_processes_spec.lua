@@ -35,7 +35,7 @@ describe("worker processes", function()
         local ready = host:ticket()
         local workers = processes.start(host, {
             count = options.count or 2, sockets = sockets, drain = options.drain or 5,
-            pause = 0.01, on_ready = function() ready:post() end,
+            pause = 0.01, fold = options.fold, on_ready = function() ready:post() end,
             command = { processes.executable(), "-e", ("package.path = %q package.cpath = %q")
                 :format(package.path, package.cpath), "spec/support/worker.lua", options.mode },
         })
@@ -139,6 +139,33 @@ describe("worker processes", function()
         end)
     end)
 
+    it("tell what they have counted, and ask for what the others have", function()
+        host:block(function()
+            local folded = {}
+            local workers, ready = start({ count = 3, fold = function(ended, text)
+                folded[#folded + 1] = tostring(ended) .. " " .. text
+                return '"ended"'
+            end })
+            assert.is_true(ready:wait(5))
+            local told
+            -- What a worker would be answered.
+            local asking = workers.workers[2]
+            local real = asking.control
+            asking.control = { write = function(_, text) told = text end }
+            workers:take_line(asking, "gather")
+            assert.equal("snapshots [10,30]\n", told)
+            uv.kill(workers:pids()[1], "sigkill")
+            ask(tcp(), function() return workers.restarts == 1 and #workers:pids() == 3 end)
+            assert.same({ "nil 10" }, folded)
+            host:sleep(0.2)
+            workers:take_line(asking, "gather")
+            assert.equal('snapshots ["ended",10,30]\n', told)
+            asking.control = real
+            workers:stop()
+            assert.is_true(workers:wait())
+        end)
+    end)
+
     it("end when their parent is gone", function()
         host:block(function()
             local workers, ready = start({ count = 1 })
@@ -160,18 +187,6 @@ end)
 
 
 describe("this process", function()
-    it("is no worker", function()
-        assert.is_nil(processes.role())
-    end)
-
-    it("is a worker when its parent says so, and its own children are none", function()
-        uv.os_setenv("POSTERN_WORKER", "2;3=127.0.0.1:1;4=unix:/a%3bb%25;control=5")
-        assert.same({ number = 2, control = 5, sockets = {
-            { fd = 3, address = "127.0.0.1:1" }, { fd = 4, address = "unix:/a;b%" } } },
-            processes.role())
-        assert.is_nil(processes.role())
-    end)
-
     it("knows itself", function()
         assert.is_true(processes.cores() >= 1)
         assert.equal(uv.os_getpid(), processes.pid())
