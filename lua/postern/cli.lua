@@ -120,7 +120,7 @@ end
 local function serve_command()
     local ok, command = pcall(require, "postern.cli.serve")
     if not ok and command:find("^module '[^']+' not found") then
-        error({ failure = ("`postern serve` needs %s: install the packages of its line in README.md")
+        error({ failure = ("`postern serve` needs %s: install what README.md lists")
             :format(command:match("'([^']+)'")) }, 0)
     elseif not ok then
         error(command, 0)

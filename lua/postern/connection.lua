@@ -4,7 +4,7 @@
 --
 -- Requests of one connection are answered one after another, in their order, as RFC 9112, section
 -- 9.3.2 wants; while one waits, the bytes behind it wait as well, and other connections go on.
--- Answers to what came in one piece leave in one piece. A stream is one of the host's or what does as
+-- Answers to what came in one piece leave in one piece. A stream is one of the host's or does as
 -- those do: `read_start`, `read_stop`, `try_write`, `write`, `shutdown`; so TLS is a stream over
 -- one.
 --
@@ -39,10 +39,7 @@ local MOST_LINGERING, LINGER = 1024 * 1024, 2
 
 local CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
 
-local KEEP, KEEP_1_0, CLOSE = "", "Connection: keep-alive\r\n", "Connection: close\r\n"
-
--- Answered without a body, and without its length (RFC 9110, section 8.6).
-local NO_BODY = { [204] = true, [304] = true }
+local CLOSE, KEEP, NO_BODY = http.CLOSE, http.KEEP, http.NO_BODY
 
 
 -- ---- Ending ------------------------------------------------------------------------------------
@@ -92,29 +89,12 @@ end
 -- ---- Writing -----------------------------------------------------------------------------------
 
 
-local function queue(self, text)
-    self.queued = self.queued + 1
-    self.queued_bytes = self.queued_bytes + #text
-    self.out[self.queued] = text
-end
-
-
-local function take_queued(self)
-    local out, count = self.out, self.queued
-    local text = count == 1 and out[1] or table.concat(out, "", 1, count)
-    for i = 1, count do
-        out[i] = nil
-    end
-    self.queued, self.queued_bytes = 0, 0
-    return text
-end
-
-
 local advance
 
 -- What is queued goes out; what the peer does not take at once has its time.
 local function flush(self)
-    local text = take_queued(self)
+    local text = self.writer:take()
+    self.queued = 0
     local sent, _, name = self.stream:try_write(text)
     if sent == #text then
         return
@@ -138,35 +118,28 @@ local function on_written(self, err)
 end
 
 
--- A peer that has no use for more on this connection is told so, as are those of HTTP/1.0 that may
--- go on.
-local function connection_line(self)
+-- A peer that can have no more on this connection is told so, as is one of HTTP/1.0 that can.
+local function flags_of(self)
+    local flags = self.message.method == "HEAD" and NO_BODY or 0
     if self.last then
-        return CLOSE
+        return flags + CLOSE
     end
-    return self.message.minor == 0 and KEEP_1_0 or KEEP
+    return self.message.minor == 0 and flags + KEEP or flags
 end
 
 
 local function put(self, status, headers, body)
-    local front = self.front
-    local head, why = front.heads:head(status, headers)
-    if not head then
-        front.log(("an answer that cannot be sent: %s"):format(why))
+    local front, writer = self.front, self.writer
+    local lines, why = front.lines:of(headers)
+    if not lines or not response.is_status(status) then
+        front.log(("an answer that cannot be sent: %s"):format(why or "a status that is none"))
         status, headers, body = front.fault(self.message)
-        head = assert(front.heads:head(status, headers))
+        lines = assert(front.lines:of(headers))
     end
-    body = body or ""
     front.answers[status] = (front.answers[status] or 0) + 1
-    if NO_BODY[status] then
-        queue(self, head .. front.date .. connection_line(self) .. "\r\n")
-    elseif self.message.method == "HEAD" then
-        queue(self, head .. front.date .. connection_line(self) .. "Content-Length: " .. #body
-            .. "\r\n\r\n")
-    else
-        queue(self, head .. front.date .. connection_line(self) .. "Content-Length: " .. #body
-            .. "\r\n\r\n" .. body)
-    end
+    writer:time(front.second)
+    writer:answer(status, lines, response.has_body(status) and body or nil, flags_of(self))
+    self.queued = writer:size()
 end
 
 
@@ -187,9 +160,6 @@ local function answer(self)
     local keep_alive = message:take()
     self.requests = self.requests + 1
     front.requests = front.requests + 1
-    if keep_alive == nil then
-        return refuse(self, 400)
-    end
     self.state = "working"
     local ok, status, headers, body = pcall(front.handle, message)
     if not ok then
@@ -211,7 +181,8 @@ local function expect(self)
     elseif count > 1 or expected:lower() ~= "100-continue" then
         refuse(self, 417)
     elseif select(3, self.reader:request()) == 1 then
-        queue(self, CONTINUE)
+        self.writer:put(CONTINUE)
+        self.queued = self.writer:size()
     end
 end
 
@@ -247,16 +218,30 @@ local function step(self)
 end
 
 
+local function is_ready(self)
+    return self.input and not (self.last or self.closed or self.writing)
+        and self.queued < MOST_QUEUED
+end
+
+
+local function step_on(self)
+    step(self)
+    if not self.inside and self.queued > 0 and not (self.writing or self.closed) then
+        flush(self)
+    end
+end
+
+
 -- Answers what has come. It runs in a task, since a handler may wait; from then on it runs alone,
--- and not within `advance`.
+-- and not within `advance`. (The first step stands before the loop: one request at a time is the
+-- common case, and a loop that runs once does not compile.)
 local function pump(self)
     self.busy = true
-    while self.input and not (self.last or self.closed or self.writing)
-        and self.queued_bytes < MOST_QUEUED do
-        step(self)
-        if not self.inside and self.queued > 0 and not (self.writing or self.closed) then
-            flush(self)
-        end
+    step_on(self)
+    if is_ready(self) then
+        repeat
+            step_on(self)
+        until not is_ready(self)
     end
     self.busy = false
     if not self.inside then
@@ -311,13 +296,14 @@ end
 
 -- Works until something has to be waited for.
 function advance(self)
-    repeat
-        if self.input and not (self.busy or self.writing or self.last) then
-            self.inside = true
-            self.task = self.front.perform(pump, self)
-            self.inside = false
-        end
-    until not settle(self)
+    if self.input and not (self.busy or self.writing or self.last) then
+        self.inside = true
+        self.task = self.front.perform(pump, self)
+        self.inside = false
+    end
+    if settle(self) then
+        return advance(self)
+    end
 end
 
 
@@ -392,7 +378,7 @@ function _M.new(stream, front, peer_of, routes, tls)
             reader = reader, peer_of = peer_of, new_id = front.new_id, routes = routes, tls = tls,
         }),
         input = nil, at = 1, part = nil,
-        out = {}, queued = 0, queued_bytes = 0,
+        writer = http.writer(), queued = 0,
         busy = false, inside = false, writing = false, stopped = false, task = nil,
         last = false, dirty = false, ended = false, closed = false, requests = 0,
         state = "head", deadline = front.clock + limits.head_seconds,

@@ -3,9 +3,10 @@
 -- One clock serves all: it is set at each sweep, and a sweep closes what is over its time. So a
 -- limit is kept to about a sweep.
 --
--- *Dependencies*: postern.connection, postern.response
+-- *Dependencies*: postern.http, postern.connection, postern.response
 --
 -- @module postern.connections
+local http = require("postern.http")
 local connection = require("postern.connection")
 local response = require("postern.response")
 
@@ -45,11 +46,11 @@ local function tick_of(limits)
 end
 
 
--- An answer that ends its connection; without the date, which stands still in it.
+-- An answer that ends its connection; without the date, which would stand still in it.
 local function whole_answer(status)
-    local body = response.problem(status)
-    return assert(response.head(status, response.JSON)) .. "Connection: close\r\nContent-Length: "
-        .. #body .. "\r\n\r\n" .. body
+    local writer = http.writer()
+    writer:answer(status, assert(http.lines(response.JSON)), response.problem(status), http.CLOSE)
+    return writer:take()
 end
 
 
@@ -58,8 +59,8 @@ end
 -- may wait and raise), `fault` (a function of a message: what is answered when that failed),
 -- `new_id`, `now` and `monotonic` (clocks, in seconds), `perform` (see `postern.task`),
 -- `close_stream`, `log`, `limits` (any of `LIMITS`)
--- @treturn Front with `open` (connections now), `accepted`, `requests`, `answers` (status to how many),
--- `counts`
+-- @treturn Front with `open` (connections now), `accepted`, `requests`, `answers` (status to how
+-- many), `counts`
 function _M.new(options)
     local limits = {}
     for name, default in pairs(_M.LIMITS) do
@@ -69,25 +70,20 @@ function _M.new(options)
         handle = options.handle, fault = options.fault, new_id = options.new_id,
         perform = options.perform, close_stream = options.close_stream, log = options.log,
         now = options.now, monotonic = options.monotonic, limits = limits,
-        heads = response.heads(), tick = tick_of(limits),
+        lines = response.lines(), tick = tick_of(limits),
         all = {}, open = 0, accepted = 0, requests = 0, answers = {},
         counts = { refused = {}, timed_out = {}, turned_away = 0 },
         draining = false,
     }, Front)
-    self.second = -1
     self:set_clock()
     self.busy = whole_answer(503)
     return self
 end
 
 
---- Sets the clock, and the date that answers carry.
+--- Sets the clock, and the second that answers are dated with.
 function Front:set_clock()
-    self.clock = self.monotonic()
-    local second = math.floor(self.now())
-    if second ~= self.second then
-        self.second, self.date = second, response.date(second)
-    end
+    self.clock, self.second = self.monotonic(), math.floor(self.now())
 end
 
 

@@ -366,7 +366,7 @@ const char *postern_mmdb_error(int code) __asm__("MMDB_strerror");
 ]]
 
 local http_declarations = [[
-enum { POSTERN_HTTP_ABI = 1 };
+enum { POSTERN_HTTP_ABI = 2 };
 
 uint32_t postern_http_abi(void);
 
@@ -380,7 +380,8 @@ typedef enum postern_http_kind {
 enum {
     POSTERN_HTTP_MAX_HEAD = 65536,
     POSTERN_HTTP_MAX_HEADERS = 128,
-    POSTERN_HTTP_MAX_BODY = 1048576
+    POSTERN_HTTP_MAX_BODY = 1048576,
+    POSTERN_HTTP_KEEP_BYTES = 65536
 };
 
 typedef struct postern_http_options {
@@ -423,11 +424,71 @@ typedef struct postern_http_message {
     postern_span target;
     postern_span reason;
     postern_span body;
+
+    postern_span authority;
+    postern_span path;
+    postern_span query;
 } postern_http_message;
 
 const postern_http_message *postern_http_read(const postern_http *reader);
 
+int32_t postern_http_find(const postern_http *reader, const char *name, size_t length,
+                          postern_span *value);
+
 int32_t postern_http_answer(const postern_http *reader);
+
+typedef struct postern_http_writer postern_http_writer;
+
+enum {
+    POSTERN_HTTP_CLOSE = 1,
+    POSTERN_HTTP_KEEP = 2,
+    POSTERN_HTTP_NO_BODY = 4
+};
+
+postern_http_writer *postern_http_writer_new(const postern_allocator *allocator,
+                                             postern_error *error);
+
+void postern_http_writer_reset(postern_http_writer *writer);
+void postern_http_writer_free(postern_http_writer *writer);
+
+void postern_http_writer_time(postern_http_writer *writer, int64_t seconds);
+
+int32_t postern_http_flags(const postern_http *reader);
+
+int32_t postern_http_writer_answer(postern_http_writer *writer, int32_t status,
+                                   const char *lines, size_t lines_length,
+                                   const char *body, size_t body_length, int32_t flags);
+
+int32_t postern_http_writer_put(postern_http_writer *writer, const char *bytes, size_t length);
+
+void postern_http_writer_bytes(const postern_http_writer *writer, postern_span *out);
+
+typedef struct postern_json postern_json;
+
+enum {
+    POSTERN_JSON_DEPTH = 64,
+    POSTERN_JSON_KEEP = 65536
+};
+
+postern_json *postern_json_new(const postern_allocator *allocator, postern_error *error);
+void postern_json_reset(postern_json *writer);
+void postern_json_free(postern_json *writer);
+
+int32_t postern_json_object(postern_json *writer);
+int32_t postern_json_array(postern_json *writer);
+int32_t postern_json_close(postern_json *writer);
+
+int32_t postern_json_key(postern_json *writer, const char *text, size_t length);
+int32_t postern_json_string(postern_json *writer, const char *text, size_t length);
+
+int32_t postern_json_number(postern_json *writer, double number);
+
+int32_t postern_json_boolean(postern_json *writer, int32_t truth);
+int32_t postern_json_null(postern_json *writer);
+
+int32_t postern_json_raw(postern_json *writer, const char *json, size_t length);
+
+int32_t postern_json_text(const postern_json *writer, postern_span *out, postern_error *error);
 ]]
 
 -- A module can be loaded twice in one Lua state (test runners clear package.loaded), C types can be

@@ -17,8 +17,14 @@ local MOST_ID = 128
 local LAZY = {}
 
 function LAZY.query(self)
-    local from = self.target:find("?", 1, true)
-    return from and self.target:sub(from + 1) or nil
+    return self.reader:query()
+end
+
+-- In the form in which origin servers are asked, also where the target named a host (RFC 9112,
+-- section 3.2.1).
+function LAZY.target(self)
+    local query = self.reader:query()
+    return query and self.path .. "?" .. query or self.path
 end
 
 function LAZY.headers(self)
@@ -56,8 +62,8 @@ end
 -- @tparam table parts `reader` (of requests); `peer_of` (a function that answers who is at the
 -- other end: `192.0.2.1`, or `unix:`); `new_id` (one that answers an id for a request that brings
 -- none); optionally `routes`, and `tls`: what is known of the peer's certificate
--- @treturn Message `method`; `target` as it was sent, `path` and `query` (nil without `?`) of it,
--- all three undecoded; `minor`; `headers` (lower-case name to a list of values), `body`, `peer`,
+-- @treturn Message `method`; `path`, `query` (nil without `?`) and `target` (both), as they were
+-- sent, undecoded; `minor`; `headers` (lower-case name to a list of values), `body`, `peer`,
 -- `tls`, `id`; and `endpoint`, the prefix that led to who answers
 function _M.new(parts)
     return setmetatable(parts, Message)
@@ -73,33 +79,13 @@ function Message:header(name)
 end
 
 
--- The form in which proxies are asked (RFC 9112, section 3.2.2). Who it names must be who `Host`
--- names: two answers to one question are none.
-local function origin_form(self, target)
-    local authority, rest = target:match("^[hH][tT][tT][pP][sS]?://([^/?]+)(.*)$")
-    local host, count = self.reader:header("host")
-    if not authority or count ~= 1 or authority:lower() ~= host:lower() then
-        return nil
-    end
-    return rest:sub(1, 1) == "/" and rest or "/" .. rest
-end
-
-
 --- Takes up the request that the reader has completed, in place of the one before.
--- @treturn boolean whether its connection may be used again; nil when its target is none
+-- @treturn boolean whether its connection may be used again
 function Message:take()
-    self.query, self.headers, self.body, self.id, self.endpoint = nil, nil, nil, nil, nil
-    local method, target, minor, keep_alive = self.reader:request()
-    if target:byte(1) ~= 47 and target ~= "*" then
-        target = origin_form(self, target)
-    end
-    self.method, self.minor, self.target = method, minor, target
-    -- A fragment is never sent (RFC 9112, section 3.2): somebody else would cut the path there.
-    if not target or target:find("#", 1, true) then
-        return nil
-    end
-    local mark = target:find("?", 1, true)
-    self.path = mark and target:sub(1, mark - 1) or target
+    self.target, self.query, self.headers, self.body, self.id = nil, nil, nil, nil, nil
+    self.endpoint = nil
+    local keep_alive
+    self.method, self.path, self.minor, keep_alive = self.reader:request()
     return keep_alive
 end
 

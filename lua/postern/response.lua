@@ -1,16 +1,14 @@
---- How an answer looks in HTTP/1.1: status line, headers, date, and the few answers a server gives
--- by itself.
+--- What an answer consists of, and the few that a server gives by itself.
 --
--- What does not change is written once: headers that say they are `constant`, the date of a second.
--- RFC 9110 and RFC 9112.
---
--- *Dependencies*: none
+-- *Dependencies*: postern.http
 --
 -- @module postern.response
+local http = require("postern.http")
+
 
 local _M = {}
-local Heads = {}
-Heads.__index = Heads
+local Lines = {}
+Lines.__index = Lines
 
 
 --- The words of the status codes (RFC 9110, section 15).
@@ -29,103 +27,54 @@ _M.REASONS = {
     [504] = "Gateway Timeout", [505] = "HTTP Version Not Supported",
 }
 
--- RFC 9110, section 5.6.2.
-local TOKEN = "^[%w!#$%%&'*+%-.^_`|~]+$"
-
--- The framing is the connection's to say: another word could contradict it.
-local FRAMING = { ["content-length"] = true, ["transfer-encoding"] = true, connection = true,
-    ["keep-alive"] = true, upgrade = true, trailer = true, te = true, date = true }
+-- Statuses that have no body (RFC 9110, section 6.4.1).
+local NO_BODY = { [204] = true, [304] = true }
 
 
--- ---- The head ----------------------------------------------------------------------------------
+-- ---- Checking ----------------------------------------------------------------------------------
 
 
-local function header_line(name, value)
-    if type(name) ~= "string" or not name:find(TOKEN) then
-        return nil, "a name of a header that is none"
-    elseif FRAMING[name:lower()] then
-        return nil, ("header `%s`: the connection writes it"):format(name)
-    elseif type(value) == "number" then
-        value = ("%.14g"):format(value)
-    elseif type(value) ~= "string" or value:find("[%z\1-\8\10-\31\127]") then
-        return nil, ("header `%s`: a value that is no line of text"):format(name)
-    end
-    return name .. ": " .. value .. "\r\n"
+--- Makes a store of header lines that are written once.
+-- @treturn Lines
+function _M.lines()
+    -- Kept as long as somebody has the headers.
+    return setmetatable({ known = setmetatable({}, { __mode = "k" }) }, Lines)
 end
 
 
---- Writes the status line and the headers. The framing and the date are not among them.
--- @tparam number status 200 to 599
--- @tparam[opt] {{string,string},...} headers names and values
--- @treturn string|nil lines with their ends, without the empty line
--- @treturn string why not: what would not be one header, or breaks the framing
-function _M.head(status, headers)
-    if type(status) ~= "number" or not (status >= 200 and status <= 599) or status % 1 ~= 0 then
-        return nil, "a status that is none"
-    end
-    local lines = { ("HTTP/1.1 %d %s\r\n"):format(status, _M.REASONS[status] or "Status") }
-    for i, header in ipairs(headers or {}) do
-        local line, why = header_line(header[1], header[2])
-        if not line then
-            return nil, why
-        end
-        lines[i + 1] = line
-    end
-    return table.concat(lines)
-end
-
-
---- Makes a store of heads that are written once.
--- @treturn Heads
-function _M.heads()
-    return setmetatable({
-        bare = {}, -- status to the head without headers
-        -- headers to (status to head); kept as long as somebody has the headers
-        known = setmetatable({}, { __mode = "k" }),
-    }, Heads)
-end
-
-
-local NONE = {}
-
---- The head of an answer, as `head` writes it.
--- @tparam number status
--- @tparam[opt] table headers those with a member `constant = true` are not changed any more by
--- anybody, and their lines are kept
+--- The lines of headers, as `lines` of `postern.http` writes them.
+-- @tparam[opt] {{string,string|number},...} headers those with a member `constant = true` are not
+-- changed by anybody any more, and their lines are kept
 -- @treturn string|nil
--- @treturn string why not
-function Heads:head(status, headers)
-    headers = headers or NONE
-    local known
-    if headers[1] == nil then
-        known = self.bare
-    elseif headers.constant then
-        known = self.known[headers]
-        if not known then
-            known = {}
-            self.known[headers] = known
-        end
-    else
-        return _M.head(status, headers)
+-- @treturn string why they are refused
+function Lines:of(headers)
+    if not headers or headers[1] == nil then
+        return ""
+    elseif not headers.constant then
+        return http.lines(headers)
     end
-    local text = known[status]
+    local text, why = self.known[headers], nil
     if not text then
-        local why
-        text, why = _M.head(status, headers)
-        if not text then
-            return nil, why
-        end
-        known[status] = text
+        text, why = http.lines(headers)
+        self.known[headers] = text
     end
-    return text
+    return text, why
 end
 
 
---- The header that tells the time (RFC 9110, section 6.6.1).
--- @tparam number seconds since the epoch
--- @treturn string one line with its end
-function _M.date(seconds)
-    return os.date("!Date: %a, %d %b %Y %H:%M:%S GMT\r\n", math.floor(seconds))
+--- Whether a status is one that an answer may have.
+-- @param status
+-- @treturn boolean
+function _M.is_status(status)
+    return type(status) == "number" and status >= 200 and status <= 599 and status % 1 == 0
+end
+
+
+--- Whether an answer of a status has a body.
+-- @tparam number status
+-- @treturn boolean
+function _M.has_body(status)
+    return not NO_BODY[status]
 end
 
 

@@ -177,7 +177,8 @@ local OPTIONS = { host = true, reload = true, settings = true, protocols = true,
 -- @tparam table options `host` (of libuv), `reload` (an estate, opened), `settings` (what `check`
 -- answered); optionally `protocols` (name to module; its `new(options, services)` makes what
 -- answers: `handle(message, ask)`, and may have `fault(message)` for when that failed), `worker`
--- (its number), `pid`, and `gather` (a function that answers what the other processes have counted; it may wait)
+-- (its number), `pid`, and `gather` (a function that answers what the other processes have
+-- counted; it may wait)
 -- @treturn Server|nil
 -- @treturn string what is wrong with an endpoint
 function _M.new(options)

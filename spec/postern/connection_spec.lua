@@ -178,7 +178,8 @@ describe("a connection", function()
 
         it("a body in chunks", function()
             local text = start():talk("POST /c HTTP/1.1\r\nHost: a\r\n"
-                .. "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
+                .. "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+                .. "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
             assert.matches("\r\n\r\nPOST /c abc$", text)
         end)
 
@@ -475,9 +476,9 @@ describe("a connection", function()
         end)
 
         it("anew for each request that waits", function()
-            start({ answer_seconds = 0.09 }):client(function(client)
-                client:send(get("/wait"):rep(4))
-                for _ = 1, 4 do
+            start({ answer_seconds = 0.25 }):client(function(client)
+                client:send(get("/wait"):rep(6))
+                for _ = 1, 6 do
                     assert.equal(200, client:response().status)
                 end
             end)

@@ -192,9 +192,9 @@ end
 -- @tparam Host host of libuv
 -- @tparam table options `count`; `command` (path and arguments); `sockets` (listeners of
 -- `postern.host.uv_listener`, bound); `drain` (seconds a worker has to end); `on_ready` (called
--- once all are ready); optionally `pause` (seconds before a dead one is started again, 0.5) and `fold` (a
--- function that makes one text of what those counted that have ended, nil at first, and what another
--- one has)
+-- once all are ready); optionally `pause` (seconds before a dead one is started again, 0.5) and
+-- `fold` (a function that makes one text of what those counted that have ended, nil at first, and
+-- what another one has)
 -- @treturn Processes `restarts`, `failure` (why there are none, nil when all went well)
 function _M.start(host, options)
     for name in pairs(options) do
