@@ -1,5 +1,5 @@
 /* What Postern's server speaks: a reader of HTTP/1.1, bytes in, one message
- * out; a writer of responses; and a writer of JSON.
+ * out; a writer of responses; a writer of JSON; and what it has to ask the system.
  *
  * A library of its own, on llhttp, so that the core stays free of dependencies.
  * It is strict where the two ends of a connection could read a message
@@ -224,6 +224,53 @@ int32_t postern_json_raw(postern_json *writer, const char *json, size_t length);
 /* The text, once it is whole; else POSTERN_MISUSE or the failure that stays.
  * It holds until the writer is used again. */
 int32_t postern_json_text(const postern_json *writer, postern_span *out, postern_error *error);
+
+/* ---- Sockets, as the system knows them ---------------------------------- */
+
+/* What a server needs of Linux and an event loop does not offer. Descriptors
+ * stay the caller's. A failure is POSTERN_VALUE, with the system's reason. */
+
+/* Tells the service manager, with one datagram, as sd_notify(3) has it: `READY=1`
+ * and the like. `path` is what NOTIFY_SOCKET says: a path, or `@` and an abstract
+ * name. Waits for a second at most, when nobody takes datagrams. */
+int32_t postern_http_notify(const char *path, size_t path_length, const char *message,
+                            size_t length, postern_error *error);
+
+typedef enum postern_http_family {
+    POSTERN_HTTP_OTHER = 0,
+    POSTERN_HTTP_INET,
+    POSTERN_HTTP_INET6,
+    POSTERN_HTTP_UNIX
+} postern_http_family;
+
+/* A socket's own end. */
+typedef struct postern_http_socket {
+    int32_t family;
+    int32_t stream;    /* not 0: of connections, not datagrams */
+    int32_t listening; /* not 0: connections are accepted from it */
+    int32_t port;
+    uint32_t address_length;
+    char address[128]; /* an address; a path, `@` and an abstract name, or none */
+} postern_http_socket;
+
+/* Describes a descriptor that was handed over; fails when it is no socket. */
+int32_t postern_http_socket_of(int32_t fd, postern_http_socket *out, postern_error *error);
+
+typedef struct postern_http_credentials {
+    int32_t pid; /* 0 where the process is not to be seen from here */
+    uint32_t uid;
+    uint32_t gid;
+} postern_http_credentials;
+
+/* Who is at the other end of a Unix socket, as of when it was connected; fails
+ * for any other socket, and when nobody is. */
+int32_t postern_http_peer(int32_t fd, postern_http_credentials *out, postern_error *error);
+
+/* Lets others that do the same bind to the same port; before binding. */
+int32_t postern_http_reuse_port(int32_t fd, postern_error *error);
+
+/* Keeps a descriptor from programs that are run. */
+int32_t postern_http_close_on_exec(int32_t fd, postern_error *error);
 
 /* ffi:end */
 

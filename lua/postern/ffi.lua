@@ -489,6 +489,39 @@ int32_t postern_json_null(postern_json *writer);
 int32_t postern_json_raw(postern_json *writer, const char *json, size_t length);
 
 int32_t postern_json_text(const postern_json *writer, postern_span *out, postern_error *error);
+
+int32_t postern_http_notify(const char *path, size_t path_length, const char *message,
+                            size_t length, postern_error *error);
+
+typedef enum postern_http_family {
+    POSTERN_HTTP_OTHER = 0,
+    POSTERN_HTTP_INET,
+    POSTERN_HTTP_INET6,
+    POSTERN_HTTP_UNIX
+} postern_http_family;
+
+typedef struct postern_http_socket {
+    int32_t family;
+    int32_t stream;
+    int32_t listening;
+    int32_t port;
+    uint32_t address_length;
+    char address[128];
+} postern_http_socket;
+
+int32_t postern_http_socket_of(int32_t fd, postern_http_socket *out, postern_error *error);
+
+typedef struct postern_http_credentials {
+    int32_t pid;
+    uint32_t uid;
+    uint32_t gid;
+} postern_http_credentials;
+
+int32_t postern_http_peer(int32_t fd, postern_http_credentials *out, postern_error *error);
+
+int32_t postern_http_reuse_port(int32_t fd, postern_error *error);
+
+int32_t postern_http_close_on_exec(int32_t fd, postern_error *error);
 ]]
 
 -- A module can be loaded twice in one Lua state (test runners clear package.loaded), C types can be

@@ -15,19 +15,19 @@ _M.CORE = {
 
 --- The Lua modules, in dependency order.
 _M.LUA = {
-    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "json", "semaphore",
-    "guard", "client", "task", "watch", "work", "host/options", "host/uv_loop", "host/uv_socket",
-    "host/uv_file", "host/uv", "host/uv_listener", "host/uv_worker", "host/uv_processes",
-    "host/plain", "host/resty_socket", "host/resty_file", "host/resty", "config", "words",
-    "context", "path", "cache", "network", "set", "set_store", "apis", "request", "decision",
-    "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget", "frozen", "rules",
-    "packs", "tools", "runner", "keys", "hooks", "services", "identities", "scripts", "loader",
-    "flow", "engine", "estate", "reload", "cases", "accept", "answer", "metrics/exposition",
-    "metrics/family", "metrics/merge", "metrics/store", "metrics", "audit", "response", "message",
-    "connection", "connections", "telemetry", "routes", "settings", "protocol/operator", "server",
-    "resty", "init", "parts", "coverage", "mutants", "testing/fakes", "testing", "testing/files",
-    "testing/specs", "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli/serve",
-    "cli",
+    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "json", "sockets",
+    "semaphore", "guard", "client", "task", "watch", "work", "host/options", "host/uv_loop",
+    "host/uv_socket", "host/uv_file", "host/uv", "host/uv_listener", "host/uv_worker",
+    "host/uv_processes", "host/plain", "host/resty_socket", "host/resty_file", "host/resty",
+    "config", "words", "context", "path", "cache", "network", "set", "set_store", "apis", "request",
+    "decision", "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget",
+    "frozen", "rules", "packs", "tools", "runner", "keys", "hooks", "services", "identities",
+    "scripts", "loader", "flow", "engine", "estate", "reload", "cases", "accept", "answer",
+    "metrics/exposition", "metrics/family", "metrics/merge", "metrics/store", "metrics", "audit",
+    "response", "message", "connection", "connections", "telemetry", "routes", "settings",
+    "protocol/operator", "server", "resty", "init", "parts", "coverage", "mutants", "testing/fakes",
+    "testing", "testing/files", "testing/specs", "testing/mutation", "testing/suite",
+    "testing/junit", "cli/test", "cli/serve", "cli",
 }
 
 -- The only ones that may know their host.
