@@ -59,9 +59,34 @@ _M.FLAT = {
 }
 
 
--- lua-cjson writes `\/`. As it does so before every slash, this finds nothing else.
+-- Most values are texts that need no escape, and a line has two dozen of them. lua-cjson writes
+-- `\/`; as it does so before every slash, what looks like one in its text is one.
 local function encode(value)
+    local kind = type(value)
+    if kind == "string" and not value:find('[%c"\\]') then
+        return '"' .. value .. '"'
+    elseif kind == "boolean" then
+        return value and "true" or "false"
+    end
     return (assert(cjson.encode(value)):gsub("\\/", "/"))
+end
+
+
+-- Labels are those of the log: its table to its text.
+local encoded_labels = setmetatable({}, { __mode = "k" })
+
+local function labels_text(labels)
+    local text = encoded_labels[labels]
+    if not text then
+        text = encode(labels)
+        encoded_labels[labels] = text
+    end
+    return text
+end
+
+
+for _, member in ipairs(_M.FLAT) do
+    member[3] = ('"%s":'):format(member[1])
 end
 
 
@@ -70,7 +95,8 @@ local function flat_line(event)
     for _, member in ipairs(_M.FLAT) do
         local value = member[2](event)
         if value ~= nil then
-            parts[#parts + 1] = ('"%s":%s'):format(member[1], encode(value))
+            parts[#parts + 1] = member[3] .. (value == event.labels and labels_text(value)
+                or encode(value))
         end
     end
     return "{" .. table.concat(parts, ",") .. "}"
