@@ -104,3 +104,17 @@ describe("base64", function()
         end
     end)
 end)
+
+
+describe("random bytes", function()
+    it("are as many as are asked for, and never the same", function()
+        local seen = {}
+        for _ = 1, 100 do
+            local bytes = crypto.random(16)
+            assert.equal(16, #bytes)
+            assert.is_nil(seen[bytes])
+            seen[bytes] = true
+        end
+        assert.equal(4096, #crypto.random(4096))
+    end)
+end)

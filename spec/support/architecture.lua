@@ -23,11 +23,12 @@ _M.LUA = {
     "decision", "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget",
     "frozen", "rules", "packs", "tools", "runner", "keys", "hooks", "services", "identities",
     "scripts", "loader", "flow", "engine", "estate", "reload", "cases", "accept", "answer",
-    "metrics/exposition", "metrics/family", "metrics/merge", "metrics/store", "metrics", "audit",
-    "response", "message", "connection", "connections", "telemetry", "routes", "settings",
-    "protocol/operator", "server", "resty", "init", "parts", "coverage", "mutants", "testing/fakes",
-    "testing", "testing/files", "testing/specs", "testing/mutation", "testing/suite",
-    "testing/junit", "cli/test", "cli/serve", "cli",
+    "metrics/exposition", "metrics/family", "metrics/merge", "metrics/store", "metrics",
+    "traceparent", "audit/plain", "audit/mask", "audit/event", "audit/line", "audit", "response",
+    "message", "connection", "connections", "telemetry", "routes", "settings", "protocol/operator",
+    "server", "resty", "init", "parts", "coverage", "mutants", "testing/fakes", "testing",
+    "testing/files", "testing/specs", "testing/mutation", "testing/suite", "testing/junit",
+    "cli/test", "cli/serve", "cli",
 }
 
 -- The only ones that may know their host.
