@@ -52,11 +52,7 @@ function _M.equal(a, b)
 end
 
 
-<<<<<<< HEAD
---- Bytes that nobody can guess.
-=======
 --- Bytes that nobody can guess. After a fork each process gets others.
->>>>>>> front
 -- @tparam number count
 -- @treturn string
 function _M.random(count)

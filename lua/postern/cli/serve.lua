@@ -2,10 +2,11 @@
 --
 -- Exit status: 0 stopped as told, 2 error.
 --
--- *Dependencies*: postern.reload, postern.server, postern.telemetry, postern.host.uv,
+-- *Dependencies*: postern.sockets, postern.reload, postern.server, postern.telemetry, postern.host.uv,
 -- postern.host.uv_listener, postern.host.uv_processes, postern.host.uv_worker
 --
 -- @module postern.cli.serve
+local sockets = require("postern.sockets")
 local reloads = require("postern.reload")
 local servers = require("postern.server")
 local hosts = require("postern.host.uv")
@@ -22,8 +23,6 @@ local STOPPED = 0
 
 -- Seconds between two tellings: so old are the counts of other workers at most.
 local TELL = 1
-
-local function notify() end
 
 local EPILOG = [[
 Examples:
@@ -143,7 +142,32 @@ local function open_estate(host, path)
 end
 
 
+-- Tells systemd how this process is, where that is what started it (sd_notify(3)). A worker is not
+-- asked.
+local function notifier(host)
+    local path = processes.environment().NOTIFY_SOCKET
+    return function(message)
+        if path then
+            local ok, why = sockets.notify(path, message)
+            if not ok then
+                host:log(("postern: NOTIFY_SOCKET: %s"):format(why))
+            end
+        end
+    end
+end
+
+
 -- ---- One process -------------------------------------------------------------------------------
+
+
+-- Says what systemd wants to be told round a reload (systemd.service(5), Type=notify-reload).
+local function reloading(host, notify, reload)
+    return function()
+        notify("RELOADING=1\nMONOTONIC_USEC=" .. ("%.0f"):format(host.monotonic() * 1e6))
+        reload()
+        notify("READY=1\nSTATUS=serving")
+    end
+end
 
 
 local function on_signals(host, stop, reload)
@@ -153,9 +177,9 @@ local function on_signals(host, stop, reload)
 end
 
 
-local function tell_ready(host, names, revision)
+local function tell_ready(host, notify, names, revision)
     host:log(("postern: listening on %s, revision %s"):format(table.concat(names, ", "), revision))
-    notify("READY=1")
+    notify("READY=1\nSTATUS=serving")
 end
 
 
@@ -192,6 +216,7 @@ end
 
 local function run_server(host, reload, settings, role)
     local worker
+    local notify = notifier(host)
     local server, why = servers.new({ host = host, reload = reload, settings = settings,
         worker = role and role.number, pid = processes.pid(),
         gather = role and function() return worker:gather() end })
@@ -208,11 +233,7 @@ local function run_server(host, reload, settings, role)
         end
     end
     must(server:bind(fds_of(role)))
-    on_signals(host, stop, function()
-        notify("RELOADING=1")
-        server:reload_now()
-        notify("READY=1")
-    end)
+    on_signals(host, stop, reloading(host, notify, function() server:reload_now() end))
     must(server:listen())
     local stop_telling
     if role then
@@ -220,7 +241,7 @@ local function run_server(host, reload, settings, role)
         stop_telling = tell_counts(host, worker, server)
         worker:ready()
     else
-        tell_ready(host, server:addresses(), reload.estate.revision)
+        tell_ready(host, notify, server:addresses(), reload.estate.revision)
     end
     if not server:wait() then
         host:log("postern: some requests had no answer yet when the time was over")
@@ -260,18 +281,17 @@ end
 
 
 local function run_parent(host, revision, settings)
-    local sockets, names = bind_all(host, settings)
+    local bound, names = bind_all(host, settings)
+    local notify = notifier(host)
     local parent = processes.start(host, {
-        count = settings.workers, command = own_command(), sockets = sockets,
+        count = settings.workers, command = own_command(), sockets = bound,
         drain = settings.drain, fold = telemetry.fold,
-        on_ready = function() tell_ready(host, names, revision) end,
+        on_ready = function() tell_ready(host, notify, names, revision) end,
     })
     on_signals(host, function()
         notify("STOPPING=1")
         parent:stop()
-    end, function()
-        parent:signal("sighup")
-    end)
+    end, reloading(host, notify, function() parent:signal("sighup") end))
     host:on_signal("sigusr1", function() parent:signal("sigusr1") end)
     must(parent:wait())
 end

@@ -4,11 +4,12 @@
 -- IPv4), `localhost:8080` (127.0.0.1), `unix:/run/postern.sock`, or `fd:3` (a socket somebody else
 -- has bound).
 --
--- *Dependencies*: luv, postern.host.uv_loop
+-- *Dependencies*: luv, postern.sockets, postern.host.uv_loop
 --
 -- @module postern.host.uv_listener
 local uv = require("luv")
 local loops = require("postern.host.uv_loop")
+local sockets = require("postern.sockets")
 
 local words = loops.words
 
@@ -135,11 +136,13 @@ end
 
 
 local function open_fd(self, fd)
-    local kind = uv.guess_handle(fd)
-    if kind ~= "tcp" and kind ~= "pipe" then
+    local socket, why = sockets.describe(fd)
+    if not socket then
+        return nil, why
+    elseif not socket.stream or socket.family == "other" then
         return nil, "it is no socket that connections could come from"
     end
-    self.kind = kind == "pipe" and "unix" or "tcp"
+    self.kind = socket.family == "unix" and "unix" or "tcp"
     self.handle = new_handle(self, self.kind)
     local ok, err = self.handle:open(fd)
     return ok, err and words(err)

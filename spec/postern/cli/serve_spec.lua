@@ -4,6 +4,7 @@ local cli = require("postern.cli")
 local listeners = require("postern.host.uv_listener")
 local hosts = require("postern.host.uv")
 local commands = require("spec.support.commands")
+local datagrams = require("spec.support.datagrams")
 local loop = require("spec.support.loop")
 local served = require("spec.support.served")
 local json = require("dkjson")
@@ -200,6 +201,41 @@ describe("postern serve", function()
             end
             server = nil
             host:close()
+        end)
+    end)
+
+    it("tells systemd when it is ready, reads anew and stops", function()
+        with_estate("", function(folder)
+            for _, workers in ipairs({ 1, 2 }) do
+                local manager = datagrams.bind(folder .. "/notify")
+                start("env NOTIFY_SOCKET=" .. folder .. "/notify postern serve estate.lua "
+                    .. "--listen 127.0.0.1:0 --workers " .. workers, { folder = folder })
+                local function told(pattern)
+                    local text
+                    assert.is_truthy(server:until_true(function()
+                        text = text or manager:next()
+                        return text
+                    end))
+                    assert.matches(pattern, text)
+                end
+                told("^READY=1\nSTATUS=serving$")
+                assert.matches("listening on", server.said)
+                uv.kill(server.pid, "sighup")
+                told("^RELOADING=1\nMONOTONIC_USEC=%d+$")
+                told("^READY=1\nSTATUS=")
+                assert.equal(0, server:stop())
+                told("^STOPPING=1$")
+                assert.is_nil(manager:next())
+                server:close()
+                manager:close()
+                os.remove(folder .. "/notify")
+            end
+            start("env NOTIFY_SOCKET=" .. folder .. "/nobody postern serve estate.lua "
+                .. "--listen 127.0.0.1:0", { folder = folder })
+            server:ready()
+            assert.is_truthy(server:until_true(function()
+                return server.said:find("postern: NOTIFY_SOCKET: the service manager: ", 1, true)
+            end))
         end)
     end)
 

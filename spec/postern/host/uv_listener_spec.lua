@@ -151,7 +151,7 @@ describe("a listener", function()
         assert.same({ nil, "`unix:/nowhere/x`: no such file or directory" },
             { bind("unix:/nowhere/x") })
         assert.matches("^`127:80`: `127` is no address", select(2, bind("127:80")))
-        assert.matches("^`fd:900`: it is no socket", select(2, bind("fd:900")))
+        assert.matches("^`fd:900`: no socket", select(2, bind("fd:900")))
         assert.error_matches(function() bind("*:0", { mod = 1 }) end, "unknown option `mod`")
     end)
 
