@@ -11,7 +11,8 @@ COUNT   ?= 20000
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
 DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl lua-cjson tzdata \
                 libmaxminddb0 node-llhttp lua-luv
-TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev mmdb-bin nginx libnginx-mod-http-lua
+TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev mmdb-bin nginx libnginx-mod-http-lua \
+                curl
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm

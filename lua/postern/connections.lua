@@ -24,7 +24,7 @@ Front.__index = Front
 -- end of its body; `idle_seconds` between requests; `answer_seconds` for a handler;
 -- `write_seconds` for taking our answer.
 _M.LIMITS = {
-    head_bytes = 32768, headers = 100, body_bytes = 1024 * 1024,
+    head_bytes = 32768, headers = 100, body_bytes = 256 * 1024,
     connections = 4096, requests = 100000,
     head_seconds = 10, body_seconds = 30, idle_seconds = 75, answer_seconds = 30,
     write_seconds = 30,

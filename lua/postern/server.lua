@@ -5,7 +5,7 @@
 -- it is told to stop; then it lets what has begun come to its end, for a limited time.
 --
 -- *Dependencies*: dkjson, postern.ffi, postern.config, postern.crypto, postern.connections,
--- postern.response, postern.routes, postern.settings, postern.telemetry,
+-- postern.protocols, postern.response, postern.routes, postern.settings, postern.telemetry,
 -- postern.host.uv_listener, postern.protocol.operator
 --
 -- @module postern.server
@@ -14,6 +14,7 @@ local core = require("postern.ffi")
 local config = require("postern.config")
 local crypto = require("postern.crypto")
 local connections = require("postern.connections")
+local protocols = require("postern.protocols")
 local response = require("postern.response")
 local routes = require("postern.routes")
 local settings = require("postern.settings")
@@ -27,11 +28,17 @@ local Server = {}
 Server.__index = Server
 
 
--- Where everybody looks for these.
+-- What the server tells of itself, where everybody looks for it.
 local OWN_ENDPOINTS = {
     ["/healthz"] = "health", ["/readyz"] = "ready", ["/status"] = "status",
     ["/metrics"] = "metrics",
 }
+
+-- Where it decides unless the settings say otherwise.
+local DECIDE, NATIVE = "/v1/decide", "native"
+
+-- What protocols have to say of their refusals: so many lines a second at most.
+local MOST_NOTES = 10
 
 local STATUS_ORDER = { "state", "version", "pid", "worker", "seconds", "revision", "estate",
     "loads", "failures", "problems", "connections", "open", "accepted", "turned_away", "requests",
@@ -42,10 +49,12 @@ local STATUS_ORDER = { "state", "version", "pid", "worker", "seconds", "revision
 
 
 -- Those that come with the server, and those whoever puts it together has.
-local function known_protocols(protocols)
+local function known_protocols(more)
     local known = {}
-    for name, protocol in pairs(protocols or {}) do
-        known[name] = protocol
+    for _, list in ipairs({ protocols, more or {} }) do
+        for name, protocol in pairs(list) do
+            known[name] = protocol
+        end
     end
     for _, name in pairs(OWN_ENDPOINTS) do
         known[name] = { new = function(options, server)
@@ -58,11 +67,11 @@ end
 
 --- Checks what the word `serve` of an estate and the command line say.
 -- @tparam table given see `postern.settings`
--- @tparam[opt] table protocols name to module, besides those of the server itself
+-- @tparam[opt] table more protocols, name to module, besides those of `postern.protocols`
 -- @treturn table|nil
 -- @treturn string what is wrong
-function _M.check(given, protocols)
-    return settings.check(given, known_protocols(protocols), listeners.parse)
+function _M.check(given, more)
+    return settings.check(given, known_protocols(more), listeners.parse)
 end
 
 
@@ -84,7 +93,7 @@ end
 
 -- What all listeners answer that have no endpoints of their own.
 local function common_endpoints(self)
-    local wanted = {}
+    local wanted = { [DECIDE] = { protocol = NATIVE, options = {} } }
     for prefix, name in pairs(OWN_ENDPOINTS) do
         wanted[prefix] = { protocol = name, options = {} }
     end
@@ -105,13 +114,33 @@ local function find_protocol(message)
 end
 
 
+-- Tells the operator why a protocol refused what no decision was asked about. Whoever asks a lot
+-- must not fill the log.
+local function note(self, message, why)
+    local front = self.front
+    if self.noted_in ~= front.second then
+        self.noted_in, self.noted = front.second, 0
+    end
+    self.noted = self.noted + 1
+    if self.noted <= MOST_NOTES then
+        self.host:log(("%s %s from %s: %s"):format(message.method, message.path, message.peer, why))
+    elseif self.noted == MOST_NOTES + 1 then
+        self.host:log("and more of the kind in this second")
+    end
+end
+
+
 local function handler(self)
     return function(message)
         local protocol = find_protocol(message)
         if not protocol then
             return 404, response.JSON, response.problem(404)
         end
-        return protocol:handle(message, self.telemetry.ask)
+        local status, headers, body, why = protocol:handle(message, self.telemetry.ask)
+        if why then
+            note(self, message, why)
+        end
+        return status, headers, body
     end
 end
 
@@ -119,8 +148,8 @@ end
 -- A protocol says itself what its callers take for a denial; where it does not, 500 it is.
 local function on_fault(message)
     local protocol = message.path and find_protocol(message)
-    if protocol and protocol.fault then
-        local ok, status, headers, body = pcall(protocol.fault, protocol, message)
+    if protocol and protocol.failed then
+        local ok, status, headers, body = pcall(protocol.failed, protocol, message)
         if ok then
             return status, headers, body
         end
@@ -175,10 +204,10 @@ local OPTIONS = { host = true, reload = true, settings = true, protocols = true,
 
 --- Makes a server.
 -- @tparam table options `host` (of libuv), `reload` (an estate, opened), `settings` (what `check`
--- answered); optionally `protocols` (name to module; its `new(options, services)` makes what
--- answers: `handle(message, ask)`, and may have `fault(message)` for when that failed), `worker`
--- (its number), `pid`, and `gather` (a function that answers what the other processes have
--- counted; it may wait)
+-- answered); optionally `protocols` (name to module, besides those of `postern.protocols`; its
+-- `new(options, services)` makes what answers: `handle(message, ask)`, and may have
+-- `failed(message)`, the answer for when that raised or took too long), `worker` (its number),
+-- `pid`, and `gather` (a function that answers what the other processes have counted; it may wait)
 -- @treturn Server|nil
 -- @treturn string what is wrong with an endpoint
 function _M.new(options)

@@ -30,11 +30,14 @@ function GATE.new(options)
             if message.path == "/gate/raise" then
                 error("oh")
             end
+            if message.path == "/gate/refuse" then
+                return 403, nil, "no", "too late"
+            end
             local decision = ask({ api = "a1b2c3d4e5", stage = "dev", method = message.method,
                 path = message.path:sub(#message.endpoint + 1), peer = message.peer })
             return decision.allowed and 200 or 403, nil, decision.reason .. " " .. message.endpoint
         end,
-        fault = options.fault and function() return options.fault, nil, "no" end or nil,
+        failed = options.failed and function() return options.failed, nil, "no" end or nil,
     }
 end
 
@@ -99,12 +102,51 @@ describe("a server", function()
             assert.equal(200, got.status)
             assert.matches(" /gate$", got.body)
             assert.equal(403, call("/gate/pets", { method = "POST" }).status)
-            for _, path in ipairs({ "/", "/gat", "/gates", "/v1/decide", "//gate/pets",
+            for _, path in ipairs({ "/", "/gat", "/gates", "/v1/decided", "//gate/pets",
                                     "/%67ate/pets" }) do
                 got = call(path)
                 assert.equal(404, got.status, path)
                 assert.equal('{"message":"Not Found"}\n', got.body)
             end
+        end)
+    end)
+
+    it("decides at /v1/decide, where nobody says otherwise", function()
+        local question = '{"api":"a1b2c3d4e5","stage":"dev","method":"%s","path":"/pets"}'
+        local function post(target, body)
+            return call(target, { method = "POST", body = body,
+                headers = { ["Content-Type"] = "application/json" } })
+        end
+        with_server({}, function()
+            local got = post("/v1/decide", question:format("GET"))
+            assert.equal(200, got.status)
+            assert.is_true(json.decode(got.body).allowed)
+            got = post("/v1/decide", question:format("POST"))
+            assert.is_false(json.decode(got.body).allowed)
+            got = post("/v1/decide/batch", "[" .. question:format("GET") .. ","
+                .. question:format("PUT") .. "]")
+            local batch = json.decode(got.body)
+            assert.is_true(batch[1].allowed)
+            assert.is_false(batch[2].allowed)
+            assert.equal(400, post("/v1/decide", "{").status)
+            assert.matches("postern_decision_duration_seconds_count 4\n", call("/metrics").body)
+        end)
+        server:close()
+        with_server({ endpoints = { ["/v1/decide"] = false, ["/d"] = "native" } }, function()
+            assert.equal(404, post("/v1/decide", question:format("GET")).status)
+            assert.is_true(json.decode(post("/d", question:format("GET")).body).allowed)
+        end)
+    end)
+
+    it("tells its operator why a protocol refused, and not without end", function()
+        with_server({ endpoints = { ["/gate"] = "gate" } }, function()
+            server.front.sweep = function() end -- the second stands still
+            for _ = 1, 15 do
+                assert.equal(403, call("/gate/refuse").status)
+            end
+            assert.equal(11, #logged)
+            assert.equal("GET /gate/refuse from 127.0.0.1: too late", logged[10])
+            assert.equal("and more of the kind in this second", logged[11])
         end)
     end)
 
@@ -151,7 +193,7 @@ describe("a server", function()
     end)
 
     it("says as a protocol does that something went wrong, and never 200", function()
-        with_server({ endpoints = { ["/gate"] = { protocol = "gate", fault = 403 } } }, function()
+        with_server({ endpoints = { ["/gate"] = { protocol = "gate", failed = 403 } } }, function()
             local got = call("/gate/raise")
             assert.equal(403, got.status)
             assert.equal("no", got.body)

@@ -26,9 +26,12 @@ _M.LUA = {
     "metrics/exposition", "metrics/family", "metrics/merge", "metrics/store", "metrics",
     "traceparent", "audit/plain", "audit/mask", "audit/event", "audit/line", "audit", "response",
     "message", "connection", "connections", "telemetry", "routes", "settings", "protocol/operator",
-    "server", "resty", "init", "parts", "coverage", "mutants", "testing/fakes", "testing",
-    "testing/files", "testing/specs", "testing/mutation", "testing/suite", "testing/junit",
-    "cli/test", "cli/serve", "cli",
+    "protocol/options", "protocol/message", "protocol/peers", "protocol/mapping", "protocol/call",
+    "protocol/native", "protocol/verdict", "protocol/origin", "protocol/forward",
+    "protocol/ext_authz", "protocol/opa", "protocol/catalogue", "protocol/entities",
+    "protocol/search", "protocol/authzen", "protocols", "server", "resty", "init", "parts",
+    "coverage", "mutants", "testing/fakes", "testing", "testing/files", "testing/specs",
+    "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli/serve", "cli",
 }
 
 -- The only ones that may know their host.

@@ -2,8 +2,8 @@
 --
 -- Exit status: 0 stopped as told, 2 error.
 --
--- *Dependencies*: postern.sockets, postern.reload, postern.server, postern.telemetry, postern.host.uv,
--- postern.host.uv_listener, postern.host.uv_processes, postern.host.uv_worker
+-- *Dependencies*: postern.sockets, postern.reload, postern.server, postern.telemetry,
+-- postern.host.uv, postern.host.uv_listener, postern.host.uv_processes, postern.host.uv_worker
 --
 -- @module postern.cli.serve
 local sockets = require("postern.sockets")
@@ -30,20 +30,27 @@ Examples:
   postern serve estate.lua --listen 127.0.0.1:8180 --listen unix:/run/postern/postern.sock
   postern serve estate.lua --listen '*:8180' --workers 0
   curl http://127.0.0.1:8180/readyz
+  curl -d '{"api":"a1b2c3d4e5","stage":"dev","method":"GET","path":"/pets"}' \
+      http://127.0.0.1:8180/v1/decide
 
 An ADDRESS is 192.0.2.1:8180, [2001:db8::1]:8180, *:8180 (every address of this machine, IPv4 and
 IPv6), localhost:8180, unix:/PATH or fd:NUMBER (an inherited socket). Sockets that systemd hands
 over are taken when no address is given.
 
-Endpoints of the server itself: /healthz (it lives), /readyz (200 while it decides, else 503),
-/status and /metrics (for operators). The estate can say all of this, too:
+Endpoints: /v1/decide takes a request in JSON, /v1/decide/batch a list of them (docs/estate.md has
+the members); /healthz (it lives), /readyz (200 while it decides, else 503), /status and /metrics
+(for operators). Protocols for other endpoints: native, authzen, forward, ext_authz, opa; health,
+ready, status, metrics. The estate can say all of this, too:
 
   serve {
       listen = { "127.0.0.1:8180", { address = "unix:/run/postern.sock", mode = "0660" } },
       workers = 0,                        -- one process a core
       drain = 10,                         -- seconds for requests that have begun
       operators = { "127.0.0.1", "unix:" },  -- who may see /status and /metrics
-      endpoints = { ["/metrics"] = false },
+      endpoints = {
+          ["/access"] = { protocol = "authzen", ... },  -- options of the protocol
+          ["/metrics"] = false,                          -- not here
+      },
       limits = { body_bytes = 65536, idle_seconds = 30 },
   }
 
