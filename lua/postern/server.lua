@@ -261,7 +261,7 @@ local function bind_one(self, wanted, fd)
         own = routes.new(endpoints)
     end
     local listener, err = listeners.bind(self.host, fd and "fd:" .. fd or wanted.address,
-        { mode = wanted.mode, backlog = wanted.backlog })
+        { mode = wanted.mode, backlog = wanted.backlog, shared = fd ~= nil })
     if not listener then
         return nil, err
     end

@@ -25,7 +25,7 @@ local BACKLOG = 1024
 -- `sun_path` on Linux holds 108 bytes with its NUL.
 local MOST_PATH = 107
 
-local OPTIONS = { mode = true, backlog = true }
+local OPTIONS = { mode = true, backlog = true, shared = true }
 
 
 -- ---- Addresses ---------------------------------------------------------------------------------
@@ -176,7 +176,8 @@ end
 -- @tparam Host host of libuv
 -- @tparam string address
 -- @tparam[opt] table options `mode` (of a socket of the file system, 432: 0660), `backlog`
--- (connections that wait to be accepted, 1024)
+-- (connections that wait to be accepted, 1024), `shared` (whether other processes accept from it as
+-- well, and should get their share)
 -- @treturn Listener|nil `kind` (`tcp` or `unix`), `handle`, `address` (as it was given)
 -- @treturn string why not
 function _M.bind(host, address, options)
@@ -192,7 +193,7 @@ function _M.bind(host, address, options)
     end
     local self = setmetatable({
         loop = host.loop, address = address, backlog = options.backlog or BACKLOG,
-        mode = options.mode or 432,
+        mode = options.mode or 432, shared = options.shared,
     }, Listener)
     local ok
     ok, why = bind(self, host, place)
@@ -259,6 +260,10 @@ function Listener:listen(take)
     end))
     if not ok then
         return nil, ("`%s`: %s"):format(self.address, words(err))
+    end
+    -- libuv sleeps after each connection, for others to take the next; nobody else is there to.
+    if self.kind == "tcp" and not self.shared then
+        self.handle:simultaneous_accepts(true)
     end
     return true
 end
