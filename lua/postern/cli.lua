@@ -1,10 +1,11 @@
---- The command line: `postern eval`, `explain`, `test`, `version`, `help`.
+--- The command line: `postern eval`, `explain`, `test`, `serve`, `version`, `help`.
 --
 -- Exit status: 0 allowed (or all cases as expected), 1 denied (or not as expected), 2 error.
 --
 -- *Dependencies*: argparse, dkjson, postern.host.plain, postern.context, postern.document,
 -- postern.set, postern.rules, postern.flow, postern.estate, postern.cases, postern.ffi,
--- postern.cli.test (when called)
+-- postern.cli.serve and postern.cli.test
+-- (when called)
 --
 -- @module postern.cli
 local argparse = require("argparse")
@@ -115,6 +116,19 @@ local function test_command()
 end
 
 
+-- It needs libuv's binding; the others do without.
+local function serve_command()
+    local ok, command = pcall(require, "postern.cli.serve")
+    if not ok and command:find("^module '[^']+' not found") then
+        error({ failure = ("`postern serve` needs %s: install what README.md lists")
+            :format(command:match("'([^']+)'")) }, 0)
+    elseif not ok then
+        error(command, 0)
+    end
+    return command
+end
+
+
 local function make_parser(wanted)
     local parser = argparse("postern", "Decides requests with AWS policy documents.")
         :epilog("Run `postern help eval` for options and examples.")
@@ -141,11 +155,18 @@ local function make_parser(wanted)
         test_command().add(test)
     end
 
+    local serve = parser:command("serve", "Answer requests over HTTP.")
+    add_help(serve, wanted)
+    if wanted.serve then
+        serve_command().add(serve)
+    end
+
     add_help(parser:command("version", "Show the version."), wanted)
     local help = parser:command("help", "Show help for a command.")
     add_help(help, wanted)
     help:argument("topic", "The command."):args("?")
-    return parser, { eval = eval, explain = explain, test = test, help = help }
+    return parser, { eval = eval, explain = explain, test = test, serve = serve,
+        help = help }
 end
 
 
@@ -778,6 +799,10 @@ function COMMANDS.test(host, options)
     return test_command().run(host, options)
 end
 
+function COMMANDS.serve(host, options)
+    return serve_command().run(host, options)
+end
+
 function COMMANDS.version(host)
     host.out(("postern %s (ABI %d)"):format(core.version, core.abi))
     return ALLOWED
@@ -787,7 +812,8 @@ function COMMANDS.help(host, options, parser, commands)
     local command = parser
     if options.topic then
         command = commands[options.topic]
-            or misuse("no help for `%s`: there is help for eval, explain and test", options.topic)
+            or misuse("no help for `%s`: there is help for eval, explain, test and serve",
+                      options.topic)
     end
     host.out(command:get_help())
     return ALLOWED
@@ -795,10 +821,13 @@ end
 
 
 local function run(host, argv)
-    local wanted = { test = argv[1] == "test" or argv[2] == "test" }
+    local wanted = {}
+    for _, name in ipairs({ "test", "serve" }) do
+        wanted[name] = argv[1] == name or argv[2] == name
+    end
     local parser, commands = make_parser(wanted)
     if #argv == 0 then
-        misuse("give a command: eval, explain, test, version or help")
+        misuse("give a command: eval, explain, test, serve, version or help")
     end
     local ran, ok, options = pcall(parser.pparse, parser, argv)
     if wanted.help then

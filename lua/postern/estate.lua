@@ -893,6 +893,9 @@ local function build(self)
     estate.accounts = organization and organization.accounts or {}
     estate.trusted_proxies = trusted_proxies(self)
     estate.answers, estate.mode = front_settings(self)
+    -- Checked by the server, which alone knows what may stand there.
+    local serve = entries_of(self, "serve")[1]
+    estate.serve = serve and { value = serve.value, file = serve.file, line = serve.line }
     self.accounts = estate.accounts
     estate.apis = build_all(self, "api")
     estate.domains = index_domains(self, estate.apis)

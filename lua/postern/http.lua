@@ -248,6 +248,29 @@ function Reader:keep_alive()
 end
 
 
+--- What a server looks at in every request, in one call.
+-- @treturn string|nil method; nil before the head is whole
+-- @treturn string path, as `path` answers it
+-- @treturn number minor version: 0 for HTTP/1.0, 1 for HTTP/1.1
+-- @treturn boolean whether the connection may be used again; known when the message is complete
+function Reader:request()
+    local message = lib.postern_http_read(self.handle)
+    if message == nil then
+        return nil
+    end
+    return ffi.string(message.method.text, message.method.length),
+        ffi.string(message.path.text, message.path.length),
+        message.minor, message.keep_alive ~= 0
+end
+
+
+--- All headers, as a table.
+-- @treturn table lower-case name to a list of values
+function Reader:headers()
+    return read_headers(message_of(self))
+end
+
+
 --- The flags with which a writer answers the request, see `writer`. They may be asked for at any
 -- time: what was refused is answered with `CLOSE`.
 -- @treturn number

@@ -59,6 +59,19 @@ describe("a reader", function()
         assert.equal("", reader:message().body)
     end)
 
+    it("gives at once what a server looks at in every request", function()
+        local reader = http.reader("request")
+        assert.is_nil(reader:request())
+        assert.error_matches(function() reader:headers() end, "is not whole yet")
+        reader:feed("POST /a?b HTTP/1.1\r\nHost: c\r\nX-Y: 1\r\nx-y: 2\r\n"
+            .. "Connection: close\r\nContent-Length: 2\r\n\r\n")
+        assert.equal("POST", (reader:request()))
+        reader:feed("hi")
+        assert.same({ "POST", "/a", 1, false }, { reader:request() })
+        assert.same({ host = { "c" }, ["x-y"] = { "1", "2" },
+            connection = { "close" }, ["content-length"] = { "2" } }, reader:headers())
+    end)
+
     it("takes no body after HEAD", function()
         local reader = http.reader("response")
         reader:reset(true)

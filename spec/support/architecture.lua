@@ -17,22 +17,24 @@ _M.CORE = {
 _M.LUA = {
     "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "json", "sockets",
     "tls", "tls_stream", "semaphore", "guard", "client", "task", "watch", "work",
-    "host/options", "host/uv_loop", "host/uv_socket", "host/uv_file", "host/uv", "host/plain",
+    "host/options", "host/uv_loop", "host/uv_socket", "host/uv_file", "host/uv",
+    "host/uv_listener", "host/uv_worker", "host/uv_processes", "host/plain",
     "host/resty_socket", "host/resty_file", "host/resty", "config", "words", "context", "path",
     "cache", "network", "set", "set_store", "apis", "request", "decision", "endpoint_services",
     "endpoint_policy", "endpoint", "environment", "budget", "frozen", "rules", "packs", "tools",
     "runner", "keys", "hooks", "services", "identities", "scripts", "loader", "flow", "engine",
     "estate", "reload", "cases", "accept", "answer", "metrics/exposition", "metrics/family",
     "metrics/merge", "metrics/store", "metrics", "traceparent", "audit/plain", "audit/mask",
-    "audit/event", "audit/line", "audit/shipper", "audit", "protocol/options",
+    "audit/event", "audit/line", "audit/shipper", "audit", "response", "message", "connection",
+    "connections", "telemetry", "routes", "settings", "protocol/operator", "protocol/options",
     "protocol/message", "protocol/peers", "protocol/mapping", "protocol/call",
     "protocol/native", "protocol/verdict", "protocol/origin", "protocol/forward",
     "protocol/ext_authz", "protocol/opa", "protocol/catalogue", "protocol/entities",
-    "protocol/search", "protocol/authzen", "server", "resty/options", "resty/lint",
+    "protocol/search", "protocol/authzen", "protocols", "server", "resty/options", "resty/lint",
     "resty/reports", "resty/board", "resty/master", "resty/call", "resty/reply",
     "resty/follower", "resty", "init", "parts", "coverage", "mutants", "testing/fakes",
     "testing", "testing/files", "testing/specs", "testing/mutation", "testing/suite",
-    "testing/junit", "cli/test", "cli",
+    "testing/junit", "cli/test", "cli/serve", "cli",
 }
 
 -- The only ones that may know their host.
