@@ -51,6 +51,7 @@ return {
     region = { value = TEXT, once = true },
     partition = { value = TEXT, once = true },
     trusted_proxies = { value = LIST, once = true },
+    store = { value = TEXT, once = true },
     rules = { value = TEXT, options = true },
     identity = { value = TEXT, options = true },
     vpc = { members = { cidr = required(LIST), peers = LIST, transit = LIST, networks = LIST,
