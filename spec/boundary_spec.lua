@@ -52,7 +52,7 @@ local LIBRARIES = {
     },
     {
         name = "postern_http", header = HTTP_HEADER, declarations = core.http_declarations,
-        lib = core.http(), structs = 3, functions = 8,
+        lib = core.http(), structs = 3, functions = 20,
     },
 }
 

@@ -1,4 +1,5 @@
-/* Postern's HTTP/1.1 reader: bytes in, one message out.
+/* What Postern's server speaks: a reader of HTTP/1.1, bytes in, one message
+ * out; and a writer of JSON.
  *
  * A library of its own, on llhttp, so that the core stays free of dependencies.
  * It is strict where the two ends of a connection could read a message
@@ -29,7 +30,7 @@ extern "C" {
 
 /* ffi:begin (plain declarations from here to ffi:end; LuaJIT reads them) */
 
-enum { POSTERN_HTTP_ABI = 1 }; /* changes whenever a declaration below does */
+enum { POSTERN_HTTP_ABI = 2 }; /* changes whenever a declaration below does */
 
 uint32_t postern_http_abi(void);
 
@@ -118,6 +119,54 @@ const postern_http_message *postern_http_read(const postern_http *reader);
 /* The status code with which a server tells a client why it was refused: 400,
  * 413, 431, 500, 501 or 505; 0 as long as nothing is. */
 int32_t postern_http_answer(const postern_http *reader);
+
+/* ---- Writing JSON ------------------------------------------------------- */
+
+/* Writes one JSON text (RFC 8259) value by value, and sees to commas and
+ * nesting itself. The first failure stays: every later call returns its status
+ * and writes nothing, and there is no text, until reset. So a caller may write
+ * everything and ask once, at the end. All text is copied.
+ *
+ * POSTERN_MISUSE is a call where it cannot be: a value without a key in an
+ * object, a key outside of one, a key after a key, a close without an open or
+ * with a key that has no value, a second value at the top. That a key stands
+ * once in its object is the caller's business. */
+typedef struct postern_json postern_json;
+
+enum {
+    POSTERN_JSON_DEPTH = 64,  /* open containers, as many as documents may have;
+        one more is POSTERN_LIMIT */
+    POSTERN_JSON_KEEP = 65536 /* bytes of memory at most that reset keeps */
+};
+
+/* `allocator` may be NULL. */
+postern_json *postern_json_new(const postern_allocator *allocator, postern_error *error);
+void postern_json_reset(postern_json *writer);
+void postern_json_free(postern_json *writer);
+
+int32_t postern_json_object(postern_json *writer);
+int32_t postern_json_array(postern_json *writer);
+int32_t postern_json_close(postern_json *writer); /* the innermost of them */
+
+/* Escaped is what must be: `"`, `\` and control characters below U+0020. Each
+ * byte that is part of no code point of well-formed UTF-8 becomes U+FFFD: text
+ * of clients ends up in answers and logs, and those have to be readable. */
+int32_t postern_json_key(postern_json *writer, const char *text, size_t length);
+int32_t postern_json_string(postern_json *writer, const char *text, size_t length);
+
+/* The fewest digits that read back as the same double; whole numbers below
+ * 9.2e18 without fraction and exponent. POSTERN_VALUE for NaN and infinities. */
+int32_t postern_json_number(postern_json *writer, double number);
+
+int32_t postern_json_boolean(postern_json *writer, int32_t truth);
+int32_t postern_json_null(postern_json *writer);
+
+/* One value that is JSON already, written as it is and not looked at. */
+int32_t postern_json_raw(postern_json *writer, const char *json, size_t length);
+
+/* The text, once it is whole; else POSTERN_MISUSE or the failure that stays.
+ * It holds until the writer is used again. */
+int32_t postern_json_text(const postern_json *writer, postern_span *out, postern_error *error);
 
 /* ffi:end */
 

@@ -221,6 +221,28 @@ function Document:last_place(node)
 end
 
 
+--- Finds the first container that stands in too many others.
+-- @tparam number most containers open at once, the node's own included
+-- @treturn number|nil its node; nil when none does
+function Document:deeper_than(most)
+    local stops, depth = {}, 0
+    for node = 0, self.count - 1 do
+        while depth > 0 and node >= stops[depth] do
+            depth = depth - 1
+        end
+        local at = self.nodes[node]
+        if at.kind == lib.POSTERN_ARRAY or at.kind == lib.POSTERN_OBJECT then
+            depth = depth + 1
+            if depth > most then
+                return node
+            end
+            stops[depth] = at.next
+        end
+    end
+    return nil
+end
+
+
 local function scalar_of(self, node)
     local kind = self.nodes[node].kind
     if kind == lib.POSTERN_STRING then

@@ -366,7 +366,7 @@ const char *postern_mmdb_error(int code) __asm__("MMDB_strerror");
 ]]
 
 local http_declarations = [[
-enum { POSTERN_HTTP_ABI = 1 };
+enum { POSTERN_HTTP_ABI = 2 };
 
 uint32_t postern_http_abi(void);
 
@@ -428,6 +428,33 @@ typedef struct postern_http_message {
 const postern_http_message *postern_http_read(const postern_http *reader);
 
 int32_t postern_http_answer(const postern_http *reader);
+
+typedef struct postern_json postern_json;
+
+enum {
+    POSTERN_JSON_DEPTH = 64,
+    POSTERN_JSON_KEEP = 65536
+};
+
+postern_json *postern_json_new(const postern_allocator *allocator, postern_error *error);
+void postern_json_reset(postern_json *writer);
+void postern_json_free(postern_json *writer);
+
+int32_t postern_json_object(postern_json *writer);
+int32_t postern_json_array(postern_json *writer);
+int32_t postern_json_close(postern_json *writer);
+
+int32_t postern_json_key(postern_json *writer, const char *text, size_t length);
+int32_t postern_json_string(postern_json *writer, const char *text, size_t length);
+
+int32_t postern_json_number(postern_json *writer, double number);
+
+int32_t postern_json_boolean(postern_json *writer, int32_t truth);
+int32_t postern_json_null(postern_json *writer);
+
+int32_t postern_json_raw(postern_json *writer, const char *json, size_t length);
+
+int32_t postern_json_text(const postern_json *writer, postern_span *out, postern_error *error);
 ]]
 
 -- A module can be loaded twice in one Lua state (test runners clear package.loaded), C types can be

@@ -15,8 +15,8 @@ _M.CORE = {
 
 --- The Lua modules, in dependency order.
 _M.LUA = {
-    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "semaphore", "guard",
-    "client", "task", "watch", "work", "host/options", "host/uv_loop", "host/uv_socket",
+    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "json", "semaphore",
+    "guard", "client", "task", "watch", "work", "host/options", "host/uv_loop", "host/uv_socket",
     "host/uv_file", "host/uv", "host/plain", "host/resty_socket", "host/resty_file", "host/resty",
     "config", "words", "context", "path", "cache", "network", "set", "set_store", "apis", "request",
     "decision", "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget",
