@@ -6,27 +6,33 @@
 -- with it. Then it is written, and only what is on the disk is taken into use and answered.
 --
 -- A crash, at whatever step: the list says what is held, the record of each says all about it, and
--- both are replaced in one step (`postern.store.durable`). A policy is on the disk before the record
--- that names it, a first record before the list that names it; neither is touched afterwards. So
--- who reads finds what was before or what comes after. What a writer left that got no further is
--- removed by `open`, and nobody has read it.
+-- both are replaced in one step (`postern.store.durable`). A policy is on the disk before the
+-- record that names it, a first record before the list that names it; no policy is touched
+-- afterwards. So who reads finds what was before or what comes after. What a writer left that got
+-- no further is removed by `open`, and nobody has read it.
 --
--- Writers exclude each other by a lock of the system, which ends with the process. Readers need none.
+-- Writers exclude each other by a lock of the system, which ends with the process. Readers need
+-- none.
 --
 -- Rules: API Gateway Developer Guide, "Create and attach an API Gateway resource policy to an API";
 -- AWS PrivateLink Guide, "Control access to VPC endpoints using endpoint policies". That a rollback
 -- acts at once, as the choice of an earlier deployment does, is ours.
 --
--- *Dependencies*: postern.endpoint_policy, postern.store.record, postern.store.held,
--- postern.estate, postern.store.short_form, postern.store.durable
+-- *Dependencies*: postern.store.record, postern.store.held, postern.store.failure,
+-- postern.store.view, postern.store.short_form, postern.store.durable, postern.store.trial,
+-- postern.store.sweep
 --
 -- @module postern.store
-local endpoint_policies = require("postern.endpoint_policy")
 local records = require("postern.store.record")
 local held = require("postern.store.held")
-local estates = require("postern.estate")
+local failures = require("postern.store.failure")
+local views = require("postern.store.view")
 local short_form = require("postern.store.short_form")
 local durable = require("postern.store.durable")
+local trials = require("postern.store.trial")
+local sweep = require("postern.store.sweep")
+
+local fail, damaged = failures.fail, failures.damaged
 
 
 local _M = {}
@@ -51,392 +57,7 @@ local LARGEST = 1024 * 1024
 
 local LONGEST_WHO = 200
 
-local UNKNOWN = { api = "NoSuchApi", endpoint = "NoSuchEndpoint" }
-
--- Where the estate has those of a kind.
-local PLACES = { api = "apis", endpoint = "endpoints" }
-
 local LOCK = ".lock"
-
-
--- ---- Errors ----------------------------------------------------------------
-
-
-local Failure = {}
-
-function Failure.__tostring(self)
-    return ("%s: %s"):format(self.code, self.message)
-end
-
-
-local function fail(code, message, ...)
-    return nil, setmetatable({
-        code = code, message = select("#", ...) > 0 and message:format(...) or message,
-    }, Failure)
-end
-
-
-local function damaged(err, path)
-    return fail("StoreDamaged", "%s: %s", path, err)
-end
-
-
--- ---- Reading ---------------------------------------------------------------
-
-
-local function reader(self)
-    return function(path)
-        return self.files:read(path)
-    end
-end
-
-
-local function has(keys, key)
-    for _, other in ipairs(keys) do
-        if other == key then
-            return true
-        end
-    end
-    return false
-end
-
-
--- The list, and the record of a key; nil for the record when nothing is held.
-local function load_record(self, key)
-    local keys, err, path = held.keys(self.folder, reader(self))
-    if not keys then
-        return damaged(err, path)
-    elseif not has(keys, key) then
-        return keys, nil
-    end
-    local record
-    record, err, path = held.record(self.folder, key, reader(self))
-    if not record then
-        return damaged(err, path)
-    end
-    return keys, record
-end
-
-
--- What the estate in use has by that id, and the key in the store.
-local function find(self, kind, id)
-    if not PLACES[kind] then
-        error(("unknown kind `%s`: there are `api` and `endpoint`"):format(tostring(kind)), 3)
-    end
-    local found = type(id) == "string" and self.reload.estate[PLACES[kind]][id]
-    if not found then
-        return fail(UNKNOWN[kind], "there is no %s `%s`", kind, tostring(id))
-    elseif not records.can_hold(kind, id) then
-        return fail("InvalidId", "%s `%s`: a store takes ids of letters, digits, `-` and `_`", kind,
-            id)
-    end
-    return found, records.key(kind, id)
-end
-
-
-local function shown_state(state)
-    return state and {
-        source = state.source, revision = state.revision,
-        policy_revision = state.policy and state.policy.revision,
-    }
-end
-
-
--- What stands in the estate's file alone.
-local function source_of(kind, object)
-    local set = object.policy
-    if not set or set.origins[1].text == endpoint_policies.DEFAULT then
-        return kind == "endpoint" and "default" or "none"
-    end
-    return "file"
-end
-
-
-local function shown(kind, id, object, record)
-    if not record then
-        return {
-            kind = kind, id = id, revision = 0,
-            active = { source = source_of(kind, object), revision = 0 },
-        }
-    end
-    return {
-        kind = kind, id = id, revision = record.revision,
-        active = shown_state(record.active), staged = shown_state(record.staged),
-    }
-end
-
-
---- What the store holds for one API or endpoint.
--- @tparam string kind `api` or `endpoint`
--- @tparam string id
--- @treturn table|nil `kind`, `id`, `revision` (0 when it holds nothing), `active` and `staged` (nil
--- when nothing is), each `{source, revision, policy_revision}`: `source` is `policy` (of the store,
--- put in `policy_revision`), `file` (the estate file's), `none` (an API without) or `default`
--- @treturn table why not: `{code, message}`
-function Store:get(kind, id)
-    local object, key = find(self, kind, id)
-    if not object then
-        return nil, key
-    end
-    local keys, record = load_record(self, key)
-    if not keys then
-        return nil, record
-    end
-    return shown(kind, id, object, record)
-end
-
-
---- All that the store holds something for, of one kind.
--- @tparam string kind
--- @treturn {table,...}|nil as `get` answers each, in the order of their ids
--- @treturn table why not
-function Store:list(kind)
-    local keys, err, path = held.keys(self.folder, reader(self))
-    if not keys then
-        return damaged(err, path)
-    end
-    local found = {}
-    for _, key in ipairs(keys) do
-        local of, id = records.parts_of_key(key)
-        local object = of == kind and self.reload.estate[PLACES[kind]][id]
-        if object then
-            local record
-            record, err, path = held.record(self.folder, key, reader(self))
-            if not record then
-                return damaged(err, path)
-            end
-            found[#found + 1] = shown(kind, id, object, record)
-        end
-    end
-    return found
-end
-
-
-local function entry_of(record, revision)
-    for _, entry in ipairs(record and record.history or {}) do
-        if entry.revision == revision then
-            return entry
-        end
-    end
-    return nil
-end
-
-
--- The state that `which` asks for, or nil and why there is none.
-local function state_of(record, which)
-    local state
-    if which.revision then
-        state = entry_of(record, which.revision)
-        if not state then
-            return fail("NoSuchRevision", "there is no revision %s in the history",
-                tostring(which.revision))
-        end
-        return state
-    end
-    state = record and (which.staged and record.staged or not which.staged and record.active)
-    if which.staged and not state then
-        return fail("NothingStaged", "nothing is staged")
-    end
-    return state or { source = "file" }
-end
-
-
---- The text of a policy.
--- @tparam string kind
--- @tparam string id
--- @tparam[opt] table which `staged` (instead of the active one), `revision` (of the history),
--- `submitted` (as it was submitted, before short forms were written out)
--- @treturn string|nil
--- @treturn table|number why not, or the revision of the record that was read
-function Store:text(kind, id, which)
-    which = which or {}
-    local object, key = find(self, kind, id)
-    if not object then
-        return nil, key
-    end
-    local keys, record = load_record(self, key)
-    if not keys then
-        return nil, record
-    end
-    local state, err = state_of(record, which)
-    if not state then
-        return nil, err
-    end
-    local revision = record and record.revision or 0
-    if state.source == "policy" then
-        local text, why, path = held.policy(self.folder, key, state.policy, reader(self),
-            which.submitted)
-        if not text then
-            return damaged(why, path)
-        end
-        return text, revision
-    elseif state.source == "default" then
-        return endpoint_policies.DEFAULT, revision
-    elseif state.source == "file" and object.policy then
-        return object.policy.origins[1].text, revision
-    end
-    return fail("NoPolicy", "%s `%s` has no policy", kind, id)
-end
-
-
---- What became of the policy of an API or endpoint.
--- @tparam string kind
--- @tparam string id
--- @treturn {table,...}|nil newest first: `revision`, `operation`, `at` (seconds since 1970), `who`,
--- `source`, `policy_revision`, `acts` (whether it acted from then on), `of` (of a rollback, the
--- revision that it went back to)
--- @treturn table why not
-function Store:history(kind, id)
-    local object, key = find(self, kind, id)
-    if not object then
-        return nil, key
-    end
-    local keys, record = load_record(self, key)
-    if not keys then
-        return nil, record
-    end
-    local found = {}
-    for _, entry in ipairs(record and record.history or {}) do
-        table.insert(found, 1, {
-            revision = entry.revision, operation = entry.operation, at = entry.at, who = entry.who,
-            source = entry.source, policy_revision = entry.policy and entry.policy.revision,
-            acts = entry.acts, of = entry.of,
-        })
-    end
-    return found
-end
-
-
--- ---- Trying ----------------------------------------------------------------
-
-
--- Opening an estate of thousands of policies takes a while: others get their turn.
-local function breather(host)
-    local began = host.monotonic()
-    return host:inside() and function()
-        if host.monotonic() - began >= 0.001 then
-            host:sleep(0)
-            began = host.monotonic()
-        end
-    end or nil
-end
-
-
-local function open_with(self, overlay)
-    local host = self.host
-    return estates.open(self.reload.path, {
-        read = function(path)
-            if overlay[path] then
-                return overlay[path]
-            end
-            return host:read(path)
-        end,
-        now = function() return host:now() end, host = host, pause = breather(host),
-    })
-end
-
-
-local function is_about(told, path)
-    return told.policy == path or told.file == path
-end
-
-
--- The first problem that is about a policy, as an error of ours.
-local function failure_of(problems, path)
-    for _, problem in ipairs(problems) do
-        if path and is_about(problem, path) then
-            local inside = problem.file == path
-            return setmetatable({
-                code = problem.code or "InvalidPolicyDocument.Structure",
-                message = problem.message:gsub("^InvalidPolicyDocument%.%a+: ", ""), file = "policy",
-                line = inside and problem.line or nil, column = inside and problem.column or nil,
-            }, Failure)
-        end
-    end
-    return nil
-end
-
-
-local function warnings_of(estate, path)
-    local found = {}
-    for _, warning in ipairs(estate.warnings) do
-        if path and is_about(warning, path) then
-            local inside = warning.file == path
-            found[#found + 1] = {
-                message = warning.message, file = "policy",
-                line = inside and warning.line or nil, column = inside and warning.column or nil,
-            }
-        end
-    end
-    return found
-end
-
-
--- Whether the estate that has opened is the one that was meant.
-local function check_estate(self, estate, change)
-    local kind, id = change.record.kind, change.record.id
-    if not estate.store or estate.store.folder ~= self.folder then
-        return fail("EstateNotValid", "the estate's store is no longer `%s`", self.folder)
-    elseif not estate.store.revisions[change.key] then
-        return fail(UNKNOWN[kind], "there is no %s `%s` any more", kind, id)
-    elseif kind == "api" and change.acts and estate.apis[id].endpoint_type == "PRIVATE"
-        and not estate.apis[id].policy then
-        return fail("PrivateApiWithoutPolicy", "a private API cannot be deployed without a policy")
-    end
-    return true
-end
-
-
--- The places in a policy whose short forms were written out are not those its author knows.
-local function failure_in_submitted(self, change, overlay)
-    if not change.submitted then
-        return nil
-    end
-    overlay[change.path] = change.submitted
-    local policy = change.record.history[#change.record.history].policy
-    local written = policy.sha256
-    policy.sha256 = records.hash(change.submitted)
-    overlay[self.folder .. "/" .. records.file_of(change.key)] = records.encode(change.trial)
-    policy.sha256 = written
-    local estate, problems = open_with(self, overlay)
-    if estate then
-        estate:close()
-        return nil
-    end
-    return failure_of(problems, change.path)
-end
-
-
--- Opens the whole estate with a change. `change.trial` is the record as if what is staged acted.
-local function try(self, keys, change)
-    local overlay = {
-        [self.folder .. "/" .. records.file_of(change.key)] = records.encode(change.trial),
-    }
-    if not has(keys, change.key) then
-        keys[#keys + 1] = change.key
-        overlay[self.folder .. "/" .. records.LIST] = records.encode_list(keys)
-        change.first = true
-    end
-    if change.text then
-        overlay[change.path] = change.text
-    end
-    local estate, problems = open_with(self, overlay)
-    if not estate then
-        local failure = failure_in_submitted(self, change, overlay)
-            or failure_of(problems, change.path)
-        if failure then
-            return nil, failure
-        end
-        return fail("EstateNotValid", "the estate does not open with it: %s", tostring(problems))
-    end
-    local ok, err = check_estate(self, estate, change)
-    local warnings = warnings_of(estate, change.path)
-    estate:close()
-    if not ok then
-        return nil, err
-    end
-    return warnings
-end
 
 
 -- ---- Writing ---------------------------------------------------------------
@@ -452,31 +73,11 @@ local function write(self, change, name, text)
 end
 
 
--- The names of all policies that a record names.
-local function policies_of(record)
-    local names, key = {}, records.key(record.kind, record.id)
-    local function add(state)
-        if state and state.policy then
-            names[records.policy_file(key, state.policy.revision)] = true
-            if state.policy.submitted then
-                names[records.policy_file(key, state.policy.revision, true)] = true
-            end
-        end
-    end
-    add(record.active)
-    add(record.staged)
-    for _, entry in ipairs(record.history) do
-        add(entry)
-    end
-    return names
-end
-
-
 -- What nobody names any more goes, when it is certain that nobody does. A file that stays because
 -- this fails does no harm: `open` tries again.
 local function remove_unnamed(self, before, after)
-    local named = policies_of(after)
-    for name in pairs(before and policies_of(before) or {}) do
+    local named = records.policies_of(after)
+    for name in pairs(before and records.policies_of(before) or {}) do
         if not named[name] then
             self.files:remove(self.folder .. "/" .. name)
         end
@@ -590,7 +191,7 @@ end
 -- A change that is made under the lock. `make(change, entry)` fills the entry of the history, or
 -- answers nil and why not.
 local function change_locked(self, kind, id, key, options, make)
-    local keys, before = load_record(self, key)
+    local keys, before = views.load(self, key)
     if not keys then
         return nil, before
     end
@@ -620,7 +221,7 @@ local function change_locked(self, kind, id, key, options, make)
         change.trial.active = state
     end
     local warnings
-    warnings, err = try(self, keys, change)
+    warnings, err = trials.run(self, keys, change)
     if not warnings then
         return nil, err
     end
@@ -662,7 +263,7 @@ end
 local function change(self, kind, id, options, make)
     options = options or {}
     check_options(options)
-    local object, key = find(self, kind, id)
+    local object, key = views.find(self, kind, id)
     if not object then
         return nil, key
     end
@@ -675,7 +276,7 @@ local function change(self, kind, id, options, make)
     if not record then
         return nil, warnings
     end
-    local result = shown(kind, id, object, record)
+    local result = views.shown(kind, id, object, record)
     result.warnings = warnings
     if not take_into_use(self, key, record.revision) then
         local _, failure = fail("NotInUse", "revision %d is kept but not in use: %s",
@@ -775,14 +376,15 @@ end
 -- @treturn table why not
 function Store:rollback(kind, id, revision, options)
     return change(self, kind, id, options, function(job, entry)
-        local found = entry_of(job.before, revision)
+        local found = views.entry_of(job.before, revision)
         if not found then
             return fail("NoSuchRevision", "there is no revision %s in the history",
                 tostring(revision))
         elseif not found.acts then
             return fail("NeverActive", "revision %d never acted: put and deploy it", revision)
         elseif found.policy then
-            local text, err, path = held.policy(self.folder, job.key, found.policy, reader(self))
+            local text, err, path = held.policy(self.folder, job.key, found.policy,
+                views.reader(self))
             if not text then
                 return damaged(err, path)
             end
@@ -796,97 +398,15 @@ function Store:rollback(kind, id, revision, options)
 end
 
 
+-- ---- Looking ---------------------------------------------------------------
+
+
+--- Looking into it: `get(kind, id)`, `list(kind)`, `text(kind, id, which)` and `history(kind, id)`;
+-- see `postern.store.view`.
+Store.get, Store.list, Store.text, Store.history = views.get, views.list, views.text, views.history
+
+
 -- ---- Opening ---------------------------------------------------------------
-
-
--- Everything a record names has to be there and be what was written.
-local function check_record(self, record)
-    local key = records.key(record.kind, record.id)
-    for _, state in ipairs({ record.active, record.staged }) do
-        for _, submitted in ipairs(state.policy and { false, true } or {}) do
-            local text, err, path = held.policy(self.folder, key, state.policy, reader(self),
-                submitted)
-            if not text then
-                return damaged(err, path)
-            end
-        end
-    end
-    return true
-end
-
-
--- A record that the list lacks is that of a first put which got no further; another one was listed
--- once, so it is the list that lost something.
-local function check_unlisted(self, key)
-    local record, err, path = held.record(self.folder, key, reader(self))
-    if record and record.revision > 1 then
-        return damaged(("it is not in `%s`, which it was once"):format(records.LIST), path)
-    elseif not record and select(3, self.files:read(path)) ~= true then
-        return damaged(err, path)
-    end
-    return true
-end
-
-
--- What a file of the folder is for: nil for what has nothing to do with the store.
-local function is_leftover(name, by_key)
-    if name:sub(1, #records.UNFINISHED) == records.UNFINISHED then
-        return true
-    end
-    local key, revision = records.parts_of_file(name)
-    local record = key and by_key[key]
-    if not key then
-        return false
-    elseif not record then
-        return true
-    end
-    return revision ~= nil and not policies_of(record)[name]
-end
-
-
-local function sweep(self, by_key)
-    local names, err = self.files:list(self.folder)
-    if not names then
-        return fail("StoreDamaged", "%s: %s", self.folder, err)
-    end
-    for _, name in ipairs(names) do
-        local key, revision = records.parts_of_file(name)
-        if key and not by_key[key] then
-            local ok, failure = check_unlisted(self, key)
-            if not ok then
-                return nil, failure
-            elseif (revision or 1) > 1 then
-                return damaged("its record is not there", self.folder .. "/" .. name)
-            end
-        end
-    end
-    for _, name in ipairs(names) do
-        if is_leftover(name, by_key) then
-            self.files:remove(self.folder .. "/" .. name)
-        end
-    end
-    return true
-end
-
-
-local function open_locked(self)
-    local keys, err, path = held.keys(self.folder, reader(self))
-    if not keys then
-        return damaged(err, path)
-    end
-    local by_key = {}
-    for _, key in ipairs(keys) do
-        by_key[key], err, path = held.record(self.folder, key, reader(self))
-        if not by_key[key] then
-            return damaged(err, path)
-        end
-        local ok, failure = check_record(self, by_key[key])
-        if not ok then
-            return nil, failure
-        end
-    end
-    return sweep(self, by_key)
-end
 
 
 --- Makes an empty store. One that is there stays as it is.
@@ -952,7 +472,7 @@ function _M.open(options)
     if not lock then
         return fail("StoreBusy", "%s: %s", self.folder, err)
     end
-    local ok, failure = self.files:ensure(function() lock:release() end, open_locked, self)
+    local ok, failure = self.files:ensure(function() lock:release() end, sweep.run, self)
     if not ok then
         return nil, failure
     end

@@ -17,11 +17,14 @@ _M.CORE = {
 _M.LUA = {
     "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "json", "semaphore",
     "guard", "client", "task", "watch", "work", "host/options", "host/uv_loop", "host/uv_socket",
-    "host/uv_file", "host/uv", "host/plain", "host/resty_socket", "host/resty_file", "host/resty",
+    "host/uv_file", "host/uv_disk", "host/uv", "host/plain", "host/resty_socket",
+    "host/resty_file", "host/resty",
     "config", "words", "context", "path", "cache", "network", "set", "set_store", "apis", "request",
     "decision", "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget",
     "frozen", "rules", "packs", "tools", "runner", "keys", "hooks", "services", "identities",
-    "scripts", "loader", "audit", "flow", "engine", "estate", "reload", "cases", "server", "resty",
+    "scripts", "loader", "audit", "flow", "engine", "store/record", "store/held", "estate",
+    "reload", "store/failure", "store/view", "store/short_form", "store/durable", "store/trial",
+    "store/sweep", "store", "protocol/operators", "protocol/admin", "cases", "server", "resty",
     "init", "parts", "coverage", "mutants", "testing/fakes", "testing", "testing/files",
     "testing/specs", "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli",
 }

@@ -1,4 +1,5 @@
---- Durable changes of files, by the thread pool of the libuv host, and exclusion of other processes.
+--- Files of the libuv host that are changed durably, by the thread pool, and locks against other
+-- processes.
 --
 -- Each operation is one call of the system (a write as many as it takes), so that who uses them can
 -- say what is on the disk after each. They are called within a task of the host and wait there.

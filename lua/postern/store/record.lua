@@ -205,11 +205,33 @@ local function is_record(members, key)
 end
 
 
+--- The files of all policies that a record names, history and all.
+-- @tparam table record
+-- @treturn table name to true
+function _M.policies_of(record)
+    local names, key = {}, _M.key(record.kind, record.id)
+    local function add(state)
+        if state and state.policy then
+            names[_M.policy_file(key, state.policy.revision)] = true
+            if state.policy.submitted then
+                names[_M.policy_file(key, state.policy.revision, true)] = true
+            end
+        end
+    end
+    add(record.active)
+    add(record.staged)
+    for _, entry in ipairs(record.history) do
+        add(entry)
+    end
+    return names
+end
+
+
 --- The text of a record.
 -- @tparam table record `kind`, `id`, `revision`, `active`, `staged` (or nil), `history`
 -- @treturn string
 function _M.encode(record)
-    local history = json.list()
+    local history = json.list({})
     for i, entry in ipairs(record.history) do
         history[i] = entry
     end
@@ -236,11 +258,25 @@ function _M.decode(text, key)
 end
 
 
+--- Whether a list has a key.
+-- @tparam {string,...} keys
+-- @tparam string key
+-- @treturn boolean
+function _M.lists(keys, key)
+    for _, other in ipairs(keys) do
+        if other == key then
+            return true
+        end
+    end
+    return false
+end
+
+
 --- The text of the list.
 -- @tparam {string,...} keys
 -- @treturn string
 function _M.encode_list(keys)
-    local held = json.list()
+    local held = json.list({})
     for i, key in ipairs(keys) do
         held[i] = key
     end
