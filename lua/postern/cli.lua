@@ -1,10 +1,10 @@
---- The command line: `postern eval`, `explain`, `test`, `version`, `help`.
+--- The command line: `postern eval`, `explain`, `test`, `store`, `version`, `help`.
 --
 -- Exit status: 0 allowed (or all cases as expected), 1 denied (or not as expected), 2 error.
 --
 -- *Dependencies*: argparse, dkjson, postern.host.plain, postern.context, postern.document,
 -- postern.set, postern.rules, postern.flow, postern.estate, postern.cases, postern.ffi,
--- postern.cli.test (when called)
+-- postern.cli.test and postern.cli.store (when called)
 --
 -- @module postern.cli
 local argparse = require("argparse")
@@ -141,11 +141,19 @@ local function make_parser(wanted)
         test_command().add(test)
     end
 
+    local store = parser:command("store", "Make the store of an estate, or go over one.")
+    add_help(store, wanted)
+    if wanted.store then
+        require("postern.cli.store").add(store)
+    end
+
     add_help(parser:command("version", "Show the version."), wanted)
     local help = parser:command("help", "Show help for a command.")
     add_help(help, wanted)
     help:argument("topic", "The command."):args("?")
-    return parser, { eval = eval, explain = explain, test = test, help = help }
+    return parser, {
+        eval = eval, explain = explain, test = test, store = store, help = help,
+    }
 end
 
 
@@ -778,6 +786,10 @@ function COMMANDS.test(host, options)
     return test_command().run(host, options)
 end
 
+function COMMANDS.store(host, options)
+    return require("postern.cli.store").run(host, options)
+end
+
 function COMMANDS.version(host)
     host.out(("postern %s (ABI %d)"):format(core.version, core.abi))
     return ALLOWED
@@ -787,7 +799,8 @@ function COMMANDS.help(host, options, parser, commands)
     local command = parser
     if options.topic then
         command = commands[options.topic]
-            or misuse("no help for `%s`: there is help for eval, explain and test", options.topic)
+            or misuse("no help for `%s`: there is help for eval, explain, test and store",
+                      options.topic)
     end
     host.out(command:get_help())
     return ALLOWED
@@ -795,10 +808,13 @@ end
 
 
 local function run(host, argv)
-    local wanted = { test = argv[1] == "test" or argv[2] == "test" }
+    local wanted = {
+        test = argv[1] == "test" or argv[2] == "test",
+        store = argv[1] == "store" or argv[2] == "store",
+    }
     local parser, commands = make_parser(wanted)
     if #argv == 0 then
-        misuse("give a command: eval, explain, test, version or help")
+        misuse("give a command: eval, explain, test, store, version or help")
     end
     local ran, ok, options = pcall(parser.pparse, parser, argv)
     if wanted.help then

@@ -63,13 +63,16 @@ local LOCK = ".lock"
 -- ---- Writing ---------------------------------------------------------------
 
 
-local function write(self, change, name, text)
+-- `last`: the file that makes the change. When that has its name but nobody knows for how long, the
+-- change may be there or not.
+local function write(self, name, text, last)
     local ok, err, perhaps = durable.replace(self.files, self.folder, name, text)
-    if not ok then
-        change.perhaps = perhaps
-        return fail("StorageFailed", "%s", err)
+    if ok then
+        return true
     end
-    return true
+    local _, failure = fail("StorageFailed", "%s", err)
+    failure.unsure = last and perhaps or nil
+    return nil, failure
 end
 
 
@@ -89,17 +92,16 @@ local function commit(self, keys, change)
     local key, record = change.key, change.record
     local ok, err = true, nil
     if change.submitted then
-        ok, err = write(self, change, records.policy_file(key, record.revision, true),
-            change.submitted)
+        ok, err = write(self, records.policy_file(key, record.revision, true), change.submitted)
     end
     if ok and change.text then
-        ok, err = write(self, change, records.policy_file(key, record.revision), change.text)
+        ok, err = write(self, records.policy_file(key, record.revision), change.text)
     end
     if ok then
-        ok, err = write(self, change, records.file_of(key), records.encode(record))
+        ok, err = write(self, records.file_of(key), records.encode(record), not change.first)
     end
     if ok and change.first then
-        ok, err = write(self, change, records.LIST, records.encode_list(keys))
+        ok, err = write(self, records.LIST, records.encode_list(keys), true)
     end
     if not ok then
         return nil, err
@@ -227,7 +229,6 @@ local function change_locked(self, kind, id, key, options, make)
     end
     ok, err = commit(self, keys, change)
     if not ok then
-        err.unsure = change.perhaps
         return nil, err
     end
     return record, warnings

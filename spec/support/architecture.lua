@@ -26,7 +26,8 @@ _M.LUA = {
     "reload", "store/failure", "store/view", "store/short_form", "store/durable", "store/trial",
     "store/sweep", "store", "protocol/operators", "protocol/admin", "cases", "server", "resty",
     "init", "parts", "coverage", "mutants", "testing/fakes", "testing", "testing/files",
-    "testing/specs", "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli",
+    "testing/specs", "testing/mutation", "testing/suite", "testing/junit", "cli/test",
+    "cli/store", "cli",
 }
 
 -- The only ones that may know their host.

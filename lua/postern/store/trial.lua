@@ -60,7 +60,7 @@ local function failure_of(problems, path)
             local inside = problem.file == path
             return failures.new({
                 code = problem.code or "InvalidPolicyDocument.Structure",
-                message = (problem.message:gsub("^InvalidPolicyDocument%.%a+: ", "")),
+                message = (problem.message:gsub("InvalidPolicyDocument%.%a+: ", "", 1)),
                 file = "policy",
                 line = inside and problem.line or nil, column = inside and problem.column or nil,
             })
