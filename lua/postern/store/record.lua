@@ -148,6 +148,7 @@ local function unsealed(text, name)
         return nil, ("written by another version of Postern: format %s, this one reads %d")
             :format(tostring(members.format), FORMAT)
     end
+    members.checksum, members.format = nil, nil
     return members
 end
 
