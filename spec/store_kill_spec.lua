@@ -6,7 +6,7 @@ local fixtures = require("spec.support.stores")
 local stores = require("postern.store")
 
 
--- `make store-kills COUNT=200`; a few in every run of the suite.
+-- `make store-kills KILLS=200`; a few in every run of the suite.
 local COUNT = tonumber(os.getenv("POSTERN_KILLS")) or 8
 
 -- The longest a writer lives, seconds.

@@ -1,5 +1,6 @@
 local fixtures = require("spec.support.stores")
 local faulty = require("spec.support.faulty_files")
+local reloads = require("postern.reload")
 local records = require("postern.store.record")
 local stores = require("postern.store")
 
@@ -517,6 +518,25 @@ describe("the store", function()
         within(function()
             assert.same({ "api.a1.1.json", "api.a1.1.submitted.json", "api.a1.json", "notes.txt",
                           "store.json" }, fixture:names())
+        end)
+    end)
+
+    it("is followed by every process that reloads, also before it holds anything", function()
+        within(function()
+            local other = assert(reloads.new(fixture.folder .. "/estate.lua", {
+                host = fixture.host, debounce = 0.01, poll = 60,
+            }))
+            for revision = 1, 3 do
+                local put = assert(subject:put("endpoint", "vpce-1",
+                    fixtures.endpoint_policy("E" .. revision), { if_match = revision - 1 }))
+                while other.estate.revision ~= put.estate_revision do
+                    fixture.host:sleep(0.005)
+                end
+                assert.equal("E" .. revision,
+                             other.estate.endpoints["vpce-1"].policy:statement(0).sid)
+            end
+            assert.equal(0, other.failures)
+            other:close()
         end)
     end)
 

@@ -36,7 +36,8 @@ local PREFIX = "/admin/v1"
 -- Seconds after which somebody who found the store busy may try again.
 local RETRY_AFTER = "1"
 
-local STATUS = {
+--- The status of each code; every `InvalidPolicyDocument.` is 400.
+_M.STATUS = {
     NotFound = 404, NoSuchApi = 404, NoSuchEndpoint = 404, NoSuchRevision = 404, NoPolicy = 404,
     MethodNotAllowed = 405, Unauthorized = 401, InvalidId = 400, InvalidParameter = 400,
     PreconditionFailed = 412, PreconditionRequired = 428,
@@ -69,7 +70,7 @@ end
 
 
 local function refuse(err, more)
-    local status = STATUS[err.code]
+    local status = _M.STATUS[err.code]
         or (err.code:find("^InvalidPolicyDocument%.") and 400) or 500
     if err.code == "StoreBusy" then
         more = { "Retry-After", RETRY_AFTER }
@@ -279,7 +280,8 @@ local function get_history(self, job)
 end
 
 
-local PLACES = {
+--- What can be asked of one API or endpoint: place to method to what is done.
+_M.PLACES = {
     [""] = { GET = get_state, allowed = "GET, HEAD" },
     ["/policy"] = {
         GET = get_policy, PUT = put_policy, DELETE = delete_policy,
@@ -313,7 +315,7 @@ local function serve(self, message, who)
     elseif not id then
         return list(self, message, kind, rest:sub(2))
     end
-    local actions = PLACES[place]
+    local actions = _M.PLACES[place]
     if not actions then
         return not_found(message)
     end

@@ -192,8 +192,10 @@ describe("administration", function()
     it("wants to know which revision is changed", function()
         within(function()
             assert.equal(200, (ask("PUT /apis/a1/policy", nil, fixtures.policy("One"))))
-            for _, line in ipairs({ "PUT /apis/a1/policy", "DELETE /apis/a1/policy",
-                                    "POST /apis/a1/deploy", "POST /apis/a1/rollback?revision=1" }) do
+            for _, line in ipairs({
+                "PUT /apis/a1/policy", "DELETE /apis/a1/policy", "POST /apis/a1/deploy",
+                "POST /apis/a1/rollback?revision=1",
+            }) do
                 local status, told = ask_json(line, nil, fixtures.policy("Two"))
                 assert.same({ 428, "PreconditionRequired" }, { status, told.code })
                 assert.equal(412, (ask(line, { ["if-match"] = '"0"' }, fixtures.policy("Two"))))

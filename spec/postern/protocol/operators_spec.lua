@@ -40,7 +40,8 @@ describe("operators", function()
 
     it("are not known by anything like it", function()
         for _, value in ipairs({
-            "Bearer secret-of-alic", "Bearer secret-of-alice2", "Bearer ", "Bearer", "", "Basic eA==",
+            "Bearer secret-of-alic", "Bearer secret-of-alice2", "Bearer ", "Bearer", "",
+            "Basic eA==",
             "Bearer " .. hash("secret-of-alice"), "Bearer secret-of-alice secret-of-bob",
             "secret-of-alice", "Bearer x, Bearer secret-of-alice",
         }) do
