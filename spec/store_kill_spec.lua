@@ -94,9 +94,9 @@ describe("killing writers of the store", function()
     -- What was acknowledged is there, or the one after it that was being put.
     local function check(store, kind, id, writer, last)
         local acknowledged = writer.ack or last
-        while fixture.reload:reload() == nil do -- one that began earlier is still reading
-            fixture.host:sleep(0.002)
-        end
+        fixture.reload:reload()
+        -- One that began earlier runs once more instead.
+        wait_for(function() return not fixture.reload.running end)
         local number = in_use(kind)
         local what = ("%s: tried %s, acknowledged %s, found %d"):format(kind,
             tostring(writer.try), acknowledged, number)

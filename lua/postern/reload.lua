@@ -160,7 +160,7 @@ end
 -- between two breaths, 0.001), `debounce` and `poll` (see `watch` of the host), and `grace` (after
 -- which an old generation ends even if some of its requests never did, 60)
 -- @treturn Reload|nil `estate` is the one in use; `loads`, `failures` and `closed` count
--- generations that were taken into use, were refused and have ended
+-- generations that were taken into use, were refused and have ended; `running` while one is read
 -- @treturn Problems every problem of the estate; nothing is watched then
 function _M.new(path, options)
     for name in pairs(options) do
