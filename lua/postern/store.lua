@@ -235,6 +235,24 @@ local function change_locked(self, kind, id, key, options, make)
 end
 
 
+-- Runs a function while nobody else may write, and to its end. The lock is given back by who has
+-- done what he wanted, never because somebody lost interest.
+local function locked(self, fn, ...)
+    local lock, err = self.files:lock(self.folder .. "/" .. LOCK, self.wait)
+    if not lock then
+        return fail("StoreBusy", "%s: %s", self.folder, err)
+    end
+    return self.files:apart(function(...)
+        local called, result, more = pcall(fn, ...)
+        lock:release()
+        if not called then
+            error(result, 0)
+        end
+        return result, more
+    end, ...)
+end
+
+
 -- Until the estate in use is one that has read the change.
 local function take_into_use(self, key, revision)
     local reload = self.reload
@@ -268,12 +286,7 @@ local function change(self, kind, id, options, make)
     if not object then
         return nil, key
     end
-    local lock, err = self.files:lock(self.folder .. "/" .. LOCK, self.wait)
-    if not lock then
-        return fail("StoreBusy", "the store is busy: %s", err)
-    end
-    local record, warnings = self.files:ensure(function() lock:release() end, change_locked, self,
-        kind, id, key, options, make)
+    local record, warnings = locked(self, change_locked, self, kind, id, key, options, make)
     if not record then
         return nil, warnings
     end
@@ -469,11 +482,7 @@ function _M.open(options)
             self.reload.path)
     end
     self.folder = self.reload.estate.store.folder
-    local lock, err = self.files:lock(self.folder .. "/" .. LOCK, self.wait)
-    if not lock then
-        return fail("StoreBusy", "%s: %s", self.folder, err)
-    end
-    local ok, failure = self.files:ensure(function() lock:release() end, sweep.run, self)
+    local ok, failure = locked(self, sweep.run, self)
     if not ok then
         return nil, failure
     end

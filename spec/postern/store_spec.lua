@@ -237,6 +237,37 @@ describe("the store", function()
             end)
         end)
 
+        it("ends what it has begun, also when nobody waits for it any more", function()
+            within(function()
+                assert(subject:put("api", "a1", fixtures.policy("One")))
+                -- A thread is slow, and does not stop because a task does.
+                local slow = setmetatable({}, { __index = fixture.files })
+                function slow.rename(_, from, to)
+                    return fixture.host:spawn(function()
+                        fixture.host:sleep(0.03)
+                        return fixture.files:rename(from, to)
+                    end):wait()
+                end
+                for round = 1, 3 do
+                    subject.files = slow
+                    local waiting = fixture.host:spawn(subject.put, subject, "api", "a1",
+                        fixtures.policy("Lost" .. round), { if_match = "*" })
+                    repeat
+                        fixture.host:sleep(0.002)
+                    until table.concat(fixture:names(), " "):find(".new-", 1, true)
+                    fixture.host:sleep(0.03 * (round - 1))
+                    waiting:cancel()
+                    subject.files = fixture.files
+                    assert(subject:put("api", "a1", fixtures.policy("Next" .. round),
+                                       { if_match = "*" }))
+                    fixture.host:sleep(0.1)
+                    assert.equal(1 + 2 * round, subject:get("api", "a1").revision)
+                    assert.equal(fixtures.policy("Next" .. round),
+                                 subject:text("api", "a1", { staged = true, submitted = true }))
+                end
+            end)
+        end)
+
         it("waits for another, and no longer than it may", function()
             within(function()
                 local lock = assert(fixture.files:lock(subject.folder .. "/.lock", 0))

@@ -16,13 +16,8 @@ function _M.new()
 end
 
 
-function Disk.ensure(_, cleanup, fn, ...)
-    local results = { pcall(fn, ...) }
-    cleanup()
-    if not results[1] then
-        error(results[2], 0)
-    end
-    return unpack(results, 2, table.maxn(results))
+function Disk.apart(_, fn, ...)
+    return fn(...)
 end
 
 

@@ -27,7 +27,8 @@ local FILE_MODE, FOLDER_MODE = tonumber("640", 8), tonumber("750", 8)
 local RETRY = 0.01
 
 -- Locks that this process has, by device and inode: the system's are the process's, it does not
--- tell two holders in one process apart.
+-- tell two holders in one process apart. Those that nobody has released stay here, so that the
+-- collector does not undo them.
 local locked = {}
 
 
@@ -39,13 +40,25 @@ function _M.new(host)
 end
 
 
---- Calls `fn(...)` and then `cleanup()`, also when the task is cancelled.
--- @tparam function cleanup it must not wait
+local function pack(...)
+    return { n = select("#", ...), ... }
+end
+
+
+--- Runs a function to its end, whatever becomes of the task that waits for it. An operation of a
+-- task that is cancelled may still be under way in a thread, and whatever comes next would meet it.
 -- @tparam function fn
 -- @param ...
--- @return what `fn` returns
-function Disk:ensure(cleanup, fn, ...)
-    return self.host:ensure(cleanup, fn, ...)
+-- @return what `fn` returns; it raises what `fn` raises
+function Disk:apart(fn, ...)
+    local results = { n = 2, false, "the host is closed" }
+    self.host:spawn(function(...)
+        results = pack(pcall(fn, ...))
+    end, ...):wait()
+    if not results[1] then
+        error(results[2], 0)
+    end
+    return unpack(results, 2, results.n)
 end
 
 
@@ -132,7 +145,7 @@ function Disk:sync(handle)
 end
 
 
---- Closes a handle, at once, so that a task that is cancelled can do it.
+--- Closes a handle, at once.
 -- @tparam number handle
 function Disk.close(_, handle)
     uv.fs_close(handle)
@@ -169,7 +182,10 @@ function Disk:sync_folder(path)
     if not handle then
         return nil, err
     end
-    return self.host:ensure(function() uv.fs_close(handle) end, self.sync, self, handle)
+    local ok
+    ok, err = self:sync(handle)
+    uv.fs_close(handle)
+    return ok, err
 end
 
 
@@ -188,15 +204,15 @@ local function try(path)
         file:close()
         return false
     end
-    locked[place] = true
-    return setmetatable({ file = file, place = place }, Lock)
+    locked[place] = setmetatable({ file = file, place = place }, Lock)
+    return locked[place]
 end
 
 
 -- Asked before a handle is opened: closing a second one would undo the lock that this process has.
 local function is_locked_here(path)
     local stat = uv.fs_stat(path)
-    return stat and locked[("%d:%d"):format(stat.dev, stat.ino)] or false
+    return stat and locked[("%d:%d"):format(stat.dev, stat.ino)] ~= nil
 end
 
 

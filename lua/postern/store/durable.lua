@@ -22,13 +22,13 @@ local function write_and_sync(files, path, text)
     if not handle then
         return nil, err
     end
-    return files:ensure(function() files:close(handle) end, function()
-        local ok, failed = files:write(handle, text)
-        if not ok then
-            return nil, failed
-        end
-        return files:sync(handle)
-    end)
+    local ok
+    ok, err = files:write(handle, text)
+    if ok then
+        ok, err = files:sync(handle)
+    end
+    files:close(handle)
+    return ok, err
 end
 
 

@@ -84,6 +84,26 @@ describe("files that are changed durably", function()
         end)
     end)
 
+    it("are left in peace when nobody waits for them any more", function()
+        within(function()
+            local ended = false
+            local waiting = host:spawn(function()
+                subject:apart(function(seconds)
+                    host:sleep(seconds)
+                    ended = true
+                end, 0.02)
+            end)
+            host:sleep(0.005) -- so that it has begun
+            waiting:cancel()
+            host:sleep(0.06)
+            assert.is_true(ended)
+            assert.same({ 1, nil, 3 }, { subject:apart(function(...) return ... end, 1, nil, 3) })
+            local ok, err = pcall(subject.apart, subject, error, { "it" })
+            assert.is_false(ok)
+            assert.same({ "it" }, err)
+        end)
+    end)
+
     it("exclude others in the same process", function()
         within(function()
             local lock = assert(subject:lock(folder .. "/l", 0))
