@@ -23,19 +23,26 @@ local function reader(self)
 end
 
 
--- Everything a record names has to be there and be what was written.
-local function check_record(self, record)
-    local key = records.key(record.kind, record.id)
-    for _, state in ipairs({ record.active, record.staged }) do
-        for _, submitted in ipairs(state.policy and { false, true } or {}) do
-            local text, err, path = held.policy(self.folder, key, state.policy, reader(self),
-                submitted)
-            if not text then
-                return damaged(err, path)
-            end
+-- What acts or is staged has to be there and be what was written, as it acts and as submitted.
+local function check_state(self, key, state)
+    local policy = state and state.policy
+    for _, submitted in ipairs(policy and { false, policy.submitted and true } or {}) do
+        local text, err, path = held.policy(self.folder, key, policy, reader(self), submitted)
+        if not text then
+            return damaged(err, path)
         end
     end
     return true
+end
+
+
+local function check_record(self, record)
+    local key = records.key(record.kind, record.id)
+    local ok, err = check_state(self, key, record.active)
+    if ok then
+        ok, err = check_state(self, key, record.staged)
+    end
+    return ok, err
 end
 
 

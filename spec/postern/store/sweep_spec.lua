@@ -75,6 +75,26 @@ describe("going over a store", function()
         end)
     end
 
+    it("checks what was submitted as well", function()
+        local function staged(submitted)
+            local text = record("a", 2)
+            return (text:gsub('"staged":{"policy":{', '%0"submitted":"' .. submitted .. '",'))
+        end
+        -- The checksum is another one then.
+        local function sealed(text)
+            local rest = text:match('^{"checksum":"%x+",(.*)$')
+            return ('{"checksum":"%s",%s'):format(records.hash(rest), rest)
+        end
+        write("api.a.json", sealed(staged(records.hash("as submitted"))))
+        write("api.a.2.submitted.json", "as submitted")
+        assert.is_true(sweep.run(subject))
+        assert.equal("as submitted", disk:read("/f/api.a.2.submitted.json"))
+        write("api.a.2.submitted.json", "as submitted?")
+        local ok, err = sweep.run(subject)
+        assert.is_nil(ok)
+        assert.matches("/f/api.a.2.submitted.json", err.message, 1, true)
+    end)
+
     it("tells of a policy that is not there", function()
         disk.names["/f/api.a.2.json"] = nil
         local ok, err = sweep.run(subject)
