@@ -6,11 +6,12 @@ JOBS    ?= $(shell nproc)
 SECONDS ?= 60
 SEED    ?= 1
 COUNT   ?= 20000
+KILLS   ?= 200
 
 # Debian packages, by what needs them. cmake brings what it needs itself; gcc
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
 DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl lua-cjson tzdata \
-                libmaxminddb0 node-llhttp libssl-dev lua-luv
+                libmaxminddb0 node-llhttp libssl-dev lua-luv lua-filesystem
 TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev mmdb-bin nginx libnginx-mod-http-lua curl \
                 openssl
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
@@ -26,7 +27,7 @@ SUITES     = JOBS=$(JOBS) tools/suites.sh
 .PHONY: help deps test-deps valgrind-deps fuzz-deps build build-tests run test test-c test-lua \
         lint test-asan test-valgrind fuzz-smoke differential coverage coverage-deps bench \
         bench-scripting bench-hostile bench-deps bench-nginx bench-server soak-nginx soak-server \
-        install clean
+        store-kills install clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -137,6 +138,11 @@ soak-server: bench-deps ## the same for the decision server, then full load for 
 
 bench-hostile: build ## how time grows with input made to be slow
 	@luajit spec/bench/hostile.lua $(BUILD)
+
+store-kills: build ## kill writers of the store KILLS=200 times, and at every operation
+	@for spec in store_crash store_kill; do \
+	    POSTERN_BUILD=$(BUILD) POSTERN_KILLS=$(KILLS) \
+	    luajit "$$(command -v busted)" --ignore-lua -o plainTerminal spec/$${spec}_spec.lua || exit 1; done
 
 install: build ## install below PREFIX=/usr/local; DESTDIR is honoured
 	@cmake --install $(BUILD) --prefix $(abspath $(PREFIX)) --strip

@@ -1,11 +1,10 @@
---- The command line: `postern eval`, `explain`, `test`, `serve`, `version`, `help`.
+--- The command line: `postern eval`, `explain`, `test`, `serve`, `store`, `version`, `help`.
 --
 -- Exit status: 0 allowed (or all cases as expected), 1 denied (or not as expected), 2 error.
 --
 -- *Dependencies*: argparse, dkjson, postern.host.plain, postern.context, postern.document,
 -- postern.set, postern.rules, postern.flow, postern.estate, postern.cases, postern.ffi,
--- postern.cli.serve and postern.cli.test
--- (when called)
+-- postern.cli.serve, postern.cli.store and postern.cli.test (when called)
 --
 -- @module postern.cli
 local argparse = require("argparse")
@@ -103,12 +102,11 @@ local function add_question(command)
 end
 
 
--- The command needs luassert and its neighbours, which come with busted; the others do without.
-local function test_command()
-    local ok, command = pcall(require, "postern.cli.test")
+-- What `require` answered for a command that needs more than the others do.
+local function loaded(name, remedy, ok, command)
     if not ok and command:find("^module '[^']+' not found") then
-        error({ failure = ("`postern test` needs %s: install the package lua-busted")
-            :format(command:match("'([^']+)'")) }, 0)
+        error({ failure = ("`postern %s` needs %s: install %s")
+            :format(name, command:match("'([^']+)'"), remedy) }, 0)
     elseif not ok then
         error(command, 0)
     end
@@ -116,16 +114,18 @@ local function test_command()
 end
 
 
--- It needs libuv's binding; the others do without.
+local function test_command()
+    return loaded("test", "the package lua-busted", pcall(require, "postern.cli.test"))
+end
+
+
 local function serve_command()
-    local ok, command = pcall(require, "postern.cli.serve")
-    if not ok and command:find("^module '[^']+' not found") then
-        error({ failure = ("`postern serve` needs %s: install what README.md lists")
-            :format(command:match("'([^']+)'")) }, 0)
-    elseif not ok then
-        error(command, 0)
-    end
-    return command
+    return loaded("serve", "what README.md lists", pcall(require, "postern.cli.serve"))
+end
+
+
+local function store_command()
+    return loaded("store", "what README.md lists", pcall(require, "postern.cli.store"))
 end
 
 
@@ -161,12 +161,19 @@ local function make_parser(wanted)
         serve_command().add(serve)
     end
 
+    local store = parser:command("store", "Make the store of an estate, or go over one.")
+    add_help(store, wanted)
+    if wanted.store then
+        store_command().add(store)
+    end
+
     add_help(parser:command("version", "Show the version."), wanted)
     local help = parser:command("help", "Show help for a command.")
     add_help(help, wanted)
     help:argument("topic", "The command."):args("?")
-    return parser, { eval = eval, explain = explain, test = test, serve = serve,
-        help = help }
+    return parser, {
+        eval = eval, explain = explain, test = test, serve = serve, store = store, help = help,
+    }
 end
 
 
@@ -803,6 +810,10 @@ function COMMANDS.serve(host, options)
     return serve_command().run(host, options)
 end
 
+function COMMANDS.store(host, options)
+    return store_command().run(host, options)
+end
+
 function COMMANDS.version(host)
     host.out(("postern %s (ABI %d)"):format(core.version, core.abi))
     return ALLOWED
@@ -812,7 +823,7 @@ function COMMANDS.help(host, options, parser, commands)
     local command = parser
     if options.topic then
         command = commands[options.topic]
-            or misuse("no help for `%s`: there is help for eval, explain, test and serve",
+            or misuse("no help for `%s`: there is help for eval, explain, test, serve and store",
                       options.topic)
     end
     host.out(command:get_help())
@@ -822,12 +833,12 @@ end
 
 local function run(host, argv)
     local wanted = {}
-    for _, name in ipairs({ "test", "serve" }) do
+    for _, name in ipairs({ "test", "serve", "store" }) do
         wanted[name] = argv[1] == name or argv[2] == name
     end
     local parser, commands = make_parser(wanted)
     if #argv == 0 then
-        misuse("give a command: eval, explain, test, serve, version or help")
+        misuse("give a command: eval, explain, test, serve, store, version or help")
     end
     local ran, ok, options = pcall(parser.pparse, parser, argv)
     if wanted.help then

@@ -192,8 +192,9 @@ end
 -- which an old generation ends even if some of its requests never did, 60); `watch`, false when
 -- somebody else says when to reload, and `read`, a `function(path)` in place of the host's reader
 -- @treturn Reload|nil `estate` is the one in use; `loads`, `failures` and `closed` count
--- generations that were taken into use, were refused and have ended; `on_outcome`, where somebody
--- sets it, is called after each reload with `success`, `unchanged` or `failure`
+-- generations that were taken into use, were refused and have ended, `running` while one is read;
+-- `on_outcome`, where somebody sets it, is called after each reload with `success`, `unchanged` or
+-- `failure`
 -- @treturn Problems every problem of the estate; nothing is watched then
 function _M.new(path, options)
     for name in pairs(options) do
