@@ -264,7 +264,8 @@ local function resolve(context)
         return nil, ("the ARN of the method is longer than %d bytes"):format(MAX_ARN), TOO_LONG
     end
     place.action, place.resource = action, resource
-    if not api.websocket and renews_cache(context) then
+    -- Of an API where nobody asks about it the headers need not be read.
+    if not api.websocket and api.asks_renewal ~= false and renews_cache(context) then
         place.also = { { action = "execute-api:InvalidateCache", resource = resource } }
     end
     return place
