@@ -6,7 +6,7 @@
 -- way ends in a deny with a reason, here and nowhere else.
 --
 -- *Dependencies*: postern.cidr, postern.cache, postern.decision, postern.request, postern.path,
--- postern.services, postern.identities, postern.scripts, postern.flow
+-- postern.services, postern.identities, postern.scripts, postern.flow, postern.plan
 --
 -- @module postern.engine
 local cidrs = require("postern.cidr")
@@ -18,6 +18,7 @@ local scripts = require("postern.scripts")
 local services = require("postern.services")
 local identities = require("postern.identities")
 local flows = require("postern.flow")
+local plans = require("postern.plan")
 
 
 local _M = {}
@@ -795,10 +796,11 @@ local function decide_api(estate, request, seen)
     local made = flow_of(estate, api, API_SERVICE, context.endpoint, domain, known,
                          caller.account or "", api.account)
     local gateway, kept = gateway_of(made, api, request, context, domain, signature)
+    local keys = plan_of(estate, made, api)
     local source = {
         principal = caller.arn or "*", action = action, resource = resource,
         resourceAccount = api.account,
-        context = fill_keys(estate, plan_of(estate, made, api), context, given_keys(request)),
+        context = fill_keys(estate, keys, context, given_keys(request)),
         folded = true, gateway = gateway, call = context,
     }
     if api.authorizer then
@@ -808,6 +810,12 @@ local function decide_api(estate, request, seen)
     -- The pack's own name for what the flow refuses is the more exact one.
     if signature and SIGNATURES[decision.code] == signature then
         decision.code = code
+    end
+    if estate.plans and estate.plans.wanted == request then
+        pcall(estate.plans.learn, estate.plans, {
+            request = request, api = api, context = context, source = source, decision = decision,
+            pack = made.flow.pack, keys = keys,
+        })
     end
     if decision.allowed and #questions > 0 then
         return decide_further(estate, made, api, decision, context, questions)
@@ -909,6 +917,7 @@ function _M.prepare(estate, options)
         end
     end
     index_principals(estate)
+    estate.plans = plans.new(estate)
     return scripts.start(estate, options)
 end
 
@@ -1000,7 +1009,14 @@ function _M.decide(estate, request)
     if estate.hooks then
         return decide_with_hooks(estate, request)
     end
-    local ok, decision = pcall(decide, estate, request)
+    local ok, decision
+    if estate.plans then
+        ok, decision = pcall(estate.plans.decide, estate.plans, request)
+        if ok and decision then
+            return decision
+        end
+    end
+    ok, decision = pcall(decide, estate, request)
     if not ok then
         decision = denied(decision, request)
     end

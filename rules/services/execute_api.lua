@@ -272,6 +272,22 @@ local function resolve(context)
 end
 
 
+-- What is known of a call before it comes, when everything else about it is method and path.
+local function plan(api, stage)
+    if api.websocket or api.cache_invalidation or next(api.domains or {}) ~= nil
+        or not contains(api.stages or {}, stage) then
+        return nil
+    end
+    return {
+        action = "execute-api:Invoke",
+        before = ("arn:%s:execute-api:%s:%s:"):format(api.partition or "aws", api.region,
+                                                      api.account),
+        after = "/" .. stage .. "/",
+        methods = USUAL, longest = MAX_ARN,
+    }
+end
+
+
 local function check(config)
     local name = next(config or {})
     if name ~= nil then
@@ -287,6 +303,7 @@ return {
     api = 1,
     check = check,
     resolve = resolve,
+    plan = plan,
     data = {
         max_arn = MAX_ARN,
         actions = { "execute-api:Invoke", "execute-api:InvalidateCache",

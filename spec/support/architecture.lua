@@ -21,9 +21,10 @@ _M.LUA = {
     "config", "words", "context", "path", "cache", "network", "set", "set_store", "apis", "request",
     "decision", "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget",
     "frozen", "rules", "packs", "tools", "runner", "keys", "hooks", "services", "identities",
-    "scripts", "loader", "audit", "flow", "engine", "estate", "reload", "cases", "server", "resty",
-    "init", "parts", "coverage", "mutants", "testing/fakes", "testing", "testing/files",
-    "testing/specs", "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli",
+    "scripts", "loader", "audit", "flow", "question", "plan", "engine", "estate", "reload", "cases",
+    "server", "resty", "init", "parts", "coverage", "mutants", "testing/fakes", "testing",
+    "testing/files", "testing/specs", "testing/mutation", "testing/suite", "testing/junit",
+    "cli/test", "cli",
 }
 
 -- The only ones that may know their host.
