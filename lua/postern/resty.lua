@@ -556,10 +556,7 @@ function _M.decide(given)
     local ok, passes, reply = pcall(decide_for_gateway, given or NONE)
     if ok and passes == true then
         return true, reply
-    end
-    -- What follows the body is the next request, not a part of this one.
-    pcall(ngx.req.discard_body)
-    if ok and type(reply) == "table" then
+    elseif ok and type(reply) == "table" then
         return false, reply
     end
     pcall(tell_failure, passes)
