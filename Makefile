@@ -12,8 +12,8 @@ KILLS   ?= 200
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
 DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl lua-cjson tzdata \
                 libmaxminddb0 node-llhttp libssl-dev lua-luv lua-filesystem
-TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev mmdb-bin nginx libnginx-mod-http-lua curl \
-                openssl
+TEST_DEPS     = $(DEPS) lua-busted lua-check lua-yaml libjansson-dev mmdb-bin nginx \
+                libnginx-mod-http-lua curl openssl
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 BENCH_DEPS    = $(DEPS) nginx libnginx-mod-http-lua libuv1-dev

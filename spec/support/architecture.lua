@@ -268,6 +268,8 @@ local TWINS = {
     { "^tls/src/(.+)%.c$", "tls/tests/test_%s.c" },
     { "^lua/postern/(.+)%.lua$", "spec/postern/%s_spec.lua" },
     { "^rules/(.+)%.lua$", "spec/rules/%s_spec.lua" },
+    { "^adapters/apisix/(.+)%.lua$", "spec/adapters/apisix/%s_spec.lua" },
+    { "^adapters/kong/kong/plugins/postern/(.+)%.lua$", "spec/adapters/kong/%s_spec.lua" },
 }
 
 --- The path of the test a source must have.
