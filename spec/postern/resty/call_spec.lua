@@ -142,7 +142,8 @@ describe("a request of nginx's", function()
                     access_by_lua_block { require("postern.resty").access{ claims = %s } }
                     content_by_lua_block { ngx.say("content") }
                 }
-            ]]):format(path, path == "/notes" and "vpce-1\"; set $postern_api \"notes" or "", claims)
+            ]]):format(path, path == "/notes" and "vpce-1\"; set $postern_api \"notes" or "",
+                claims)
         end
         local TENANT = OPEN:gsub('"Resource": "%*"', '%0, "Condition": {"StringEquals": '
             .. '{"jwt:Claim/tenant": "acme"}}')
