@@ -27,7 +27,8 @@ local reporters = require("postern.resty.reports")
 local boards = require("postern.resty.board")
 
 
-local _M = {}
+-- The version of the whole, in the form in which `opm build` looks for it.
+local _M = { _VERSION = "0.1.0" }
 
 
 -- The one of this nginx: options, path, board, reports; in a worker also follower, host, reply and
