@@ -10,6 +10,7 @@ files["lua/postern/resty.lua"] = { globals = { "ngx" } }
 -- Plugins of gateways, which give them globals of their own.
 files["adapters/apisix"] = { read_globals = { "ngx" } }
 files["adapters/kong"] = { globals = { "kong", "ngx" } }
+files["examples/nginx/*.lua"] = { globals = { "ngx" } }
 
 files["spec"] = { std = "+busted" }
 files["spec/support/apisix"] = { globals = { "ngx" } }

@@ -19,6 +19,10 @@ describe("packaging", function()
         assert.is_true(files.exists(dist.main_module))
         assert.is_true(files.exists(dist.lib_dir))
         assert.is_true(files.exists(dist.doc_dir))
+        -- opm takes the version from the main module.
+        local version = files.read(dist.main_module):match('_VERSION = "([%d.]+)"')
+        assert.equal(require("postern").version, version)
+        assert.equal(version, require("resty.postern")._VERSION)
     end)
 
     it("copies with the rockspec all that the library reads", function()

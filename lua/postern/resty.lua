@@ -27,7 +27,8 @@ local reporters = require("postern.resty.reports")
 local boards = require("postern.resty.board")
 
 
-local _M = {}
+-- The version of the whole, in the form in which `opm build` looks for it.
+local _M = { _VERSION = "0.1.0" }
 
 
 -- The one of this nginx: options, path, board, reports; in a worker also follower, host, reply and
@@ -513,7 +514,9 @@ end
 
 --- Decides the request, in `access_by_lua`. It returns where the request may pass; everywhere else
 -- nginx ends it.
--- @tparam[opt] table given `api`, `stage`, `vpce`, `host` and `mode`, in place of the variables
+-- @tparam[opt] table given `api`, `stage`, `vpce`, `host` and `mode`, in place of the variables;
+-- and `claims`, a table: those of a token that the location has verified, and `{}` for a token that
+-- it could not verify. They are for the packs `identities/jwt` and `keys/jwt_claims`
 function _M.access(given)
     if front and front.guards and ngx.ctx.postern == ngx.var.uri then
         return -- `guard` has decided it

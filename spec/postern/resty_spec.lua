@@ -477,6 +477,12 @@ describe("the front in nginx", function()
             assert.matches("there was no `init`", running:log(), 1, true)
         end)
 
+        it("refuses where each request has a Lua of its own, which has no estate", function()
+            start({ directives = "lua_code_cache off;" })
+            assert.equal(503, ask("/pets").status)
+            assert.equal(503, ask("/admin").status)
+        end)
+
         it("refuses without the library, or does not start", function()
             for init, starts in pairs({ ['on_broken = "refuse"'] = true,
                                         ['on_broken = "stop"'] = false }) do
