@@ -237,11 +237,14 @@ describe("administration of postern serve", function()
             tonumber(body:match('ETag: "(%d+)"'))
     end
 
-    -- Puts policies one after another until the server is gone; the last that was acknowledged, and
-    -- the last that was sent.
-    local function put_until_gone(number)
+    -- Puts policies one after another until something is killed, and once more: one that is only
+    -- sent then may be answered by the process that takes the place. Answers the last that was
+    -- acknowledged, and the last that was sent.
+    local function put_until(number, is_killed)
         local acknowledged, tried = number, number
+        local over
         repeat
+            over = is_killed()
             tried = tried + 1
             local file = assert(io.open(folder .. "/put", "w"))
             file:write((policy("W" .. tried):gsub('"execute%-api:/%*"', '"*"')))
@@ -251,7 +254,7 @@ describe("administration of postern serve", function()
             if status == 200 then
                 acknowledged = tried
             end
-        until status ~= 200
+        until over
         return acknowledged, tried
     end
 
@@ -267,12 +270,13 @@ describe("administration of postern serve", function()
                 local first = json.decode((select(2, ask("status")))).pid
                 assert.equal(number, (held()))
                 -- The parent by turns with the worker that administers.
-                local parent = kill % 2 == 1
+                local parent, killed = kill % 2 == 1, false
                 server.host:spawn(function()
                     server.host:sleep(0.1 + math.random() * 0.4)
                     uv.kill(parent and server.pid or first, "sigkill")
+                    killed = true
                 end)
-                local acknowledged, tried = put_until_gone(number)
+                local acknowledged, tried = put_until(number, function() return killed end)
                 puts = puts + acknowledged - number
                 if parent then
                     -- Workers end with their parent; then the socket is nobody's.
@@ -287,10 +291,11 @@ describe("administration of postern serve", function()
                 local found, revision = held()
                 assert.is_true(found >= acknowledged and found <= tried,
                     ("acknowledged %d, tried %d, found %d"):format(acknowledged, tried, found))
-                assert.equal(found, revision)
+                -- One that was cut short has no revision.
+                assert.is_true(revision <= found)
                 -- It is what acts, too, and whoever goes on goes on from there.
                 local _, state = ask("admin/v1/endpoints/vpce-1")
-                assert.equal(found, json.decode(state).active.policy_revision or 0)
+                assert.equal(revision, json.decode(state).active.policy_revision or 0)
                 number = found
                 assert.equal(0, server:stop())
             end
