@@ -7,6 +7,8 @@ files["lua/postern/host/resty*.lua"] = { read_globals = { "ngx" } }
 files["lua/postern/resty/*.lua"] = { globals = { "ngx" } }
 files["lua/postern/resty.lua"] = { globals = { "ngx" } }
 
+files["examples/nginx/*.lua"] = { globals = { "ngx" } }
+
 files["spec"] = { std = "+busted" }
 files["examples/**/*_spec.lua"] = { std = "+busted" }
 

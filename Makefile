@@ -12,8 +12,8 @@ KILLS   ?= 200
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
 DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl lua-cjson tzdata \
                 libmaxminddb0 node-llhttp libssl-dev lua-luv lua-filesystem
-TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev mmdb-bin nginx libnginx-mod-http-lua curl \
-                openssl
+NGINX_DEPS    = $(DEPS) nginx libnginx-mod-http-lua curl
+TEST_DEPS     = $(NGINX_DEPS) lua-busted lua-check libjansson-dev mmdb-bin openssl
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 BENCH_DEPS    = $(DEPS) nginx libnginx-mod-http-lua libuv1-dev
@@ -24,10 +24,10 @@ CONFIGURE  = cmake -S . -B
 COMPILE    = cmake --build
 SUITES     = JOBS=$(JOBS) tools/suites.sh
 
-.PHONY: help deps test-deps valgrind-deps fuzz-deps build build-tests run test test-c test-lua \
-        lint test-asan test-valgrind fuzz-smoke differential coverage coverage-deps bench \
-        bench-scripting bench-hostile bench-deps bench-nginx bench-server soak-nginx soak-server \
-        store-kills install clean
+.PHONY: help deps nginx-deps test-deps valgrind-deps fuzz-deps build build-tests run run-nginx \
+        test test-c test-lua lint test-asan test-valgrind fuzz-smoke differential coverage \
+        coverage-deps bench bench-scripting bench-hostile bench-deps bench-nginx bench-server \
+        soak-nginx soak-server store-kills install clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,13 @@ run: deps ## install, build, and decide the example's requests
 	$(BUILD)/postern eval --cases examples/private-api/requests.jsonl --table --check
 	$(BUILD)/postern eval --estate examples/private-api/estate.lua \
 	    --cases examples/private-api/estate-requests.jsonl --table --check
+
+nginx-deps: ## install those that nginx with Postern needs besides
+	@tools/deps.sh $(NGINX_DEPS)
+
+run-nginx: nginx-deps ## install, build, and ask a gateway in nginx: examples/nginx
+	@$(MAKE) build
+	@examples/nginx/run
 
 test: test-deps ## install, build, and run every test
 	@$(MAKE) build-tests

@@ -441,7 +441,9 @@ end
 
 --- Decides the request, in `access_by_lua`. It returns where the request may pass; everywhere else
 -- nginx ends it.
--- @tparam[opt] table given `api`, `stage`, `vpce`, `host` and `mode`, in place of the variables
+-- @tparam[opt] table given `api`, `stage`, `vpce`, `host` and `mode`, in place of the variables;
+-- and `claims`, a table: those of a token that the location has verified, and `{}` for a token that
+-- it could not verify. They are for the packs `identities/jwt` and `keys/jwt_claims`
 function _M.access(given)
     if front and front.guards and ngx.ctx.postern == ngx.var.uri then
         return -- `guard` has decided it

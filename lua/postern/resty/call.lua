@@ -67,16 +67,20 @@ end
 
 
 --- Checks what a location hands to `access`.
--- @tparam table given name to text
+-- @tparam table given name to text, and `claims`, a table
 -- @treturn string|nil what is wrong
 function _M.check(given)
     if type(given) ~= "table" then
         return "`access` is handed something else than a table"
     end
     for name, value in pairs(given) do
-        if not SETTINGS[name] then
-            return ("`access` is handed `%s`: there are `api`, `stage`, `vpce`, `host` and `mode`")
-                :format(tostring(name))
+        if name == "claims" then
+            if type(value) ~= "table" then
+                return "`access` is handed `claims` that are no table"
+            end
+        elseif not SETTINGS[name] then
+            return ("`access` is handed `%s`: there are `api`, `stage`, `vpce`, `host`, `mode` and "
+                .. "`claims`"):format(tostring(name))
         elseif type(value) ~= "string" or value == "" then
             return ("`access` is handed a `%s` that is no text"):format(name)
         end
@@ -301,6 +305,7 @@ local function describe(needs, given, headers)
         vpce = _M.setting(given, "vpce"), method = ngx.req.get_method(), headers = headers,
         peer = var.realip_remote_addr or var.remote_addr, scheme = var.scheme,
         connection = needs.connection and connection_of(var.connection) or nil,
+        claims = given.claims,
         client_certificate = needs.identifies and certificate_of(var) or nil,
         -- What follows later, so that the table need not grow for it.
         path = nil, raw_path = nil, host = nil, query = nil, client_ip = nil,

@@ -134,6 +134,37 @@ describe("a request of nginx's", function()
         assert.equal(403, running:ask("/pets").status)
     end)
 
+    it("has the claims that the location hands over, and no others", function()
+        local function handed(path, claims)
+            return ([[
+                location %s {
+                    set $postern_api pets; set $postern_stage live; set $postern_vpce "%s";
+                    access_by_lua_block { require("postern.resty").access{ claims = %s } }
+                    content_by_lua_block { ngx.say("content") }
+                }
+            ]]):format(path, path == "/notes" and "vpce-1\"; set $postern_api \"notes" or "",
+                claims)
+        end
+        local TENANT = OPEN:gsub('"Resource": "%*"', '%0, "Condition": {"StringEquals": '
+            .. '{"jwt:Claim/tenant": "acme"}}')
+        start({
+            estate = front.ESTATE .. 'rules "keys/jwt_claims" {} identity "jwt" { '
+                .. 'issuer = "https://login.example.com", '
+                .. 'principal = "arn:aws:iam::111122223333:user/{sub}" }',
+            pets = TENANT, notes = OPEN,
+            server = handed("/", 'ngx.req.get_headers()["x-tenant"] and { sub = "ann", '
+                    .. 'iss = "https://login.example.com", '
+                    .. 'tenant = ngx.req.get_headers()["x-tenant"] } or nil')
+                .. handed("/notes", "{}") .. handed("/text", '"acme"'),
+        })
+        assert.equal(403, running:ask("/pets").status)
+        assert.equal(200, running:ask("/pets", { headers = { "X-Tenant: acme" } }).status)
+        assert.equal(403, running:ask("/pets", { headers = { "X-Tenant: other" } }).status)
+        assert.equal(401, running:ask("/notes").status) -- a token that was not verified
+        assert.equal(503, running:ask("/text").status)
+        assert.matches("handed `claims` that are no table", running:log(), 1, true)
+    end)
+
     it("has a client certificate only as nginx has verified it", function()
         local authority, stranger = certificate("authority"), certificate("stranger")
         local ann = certificate("ann", authority)
