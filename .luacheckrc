@@ -8,6 +8,7 @@ files["lua/postern/resty/*.lua"] = { globals = { "ngx" } }
 files["lua/postern/resty.lua"] = { globals = { "ngx" } }
 
 files["examples/nginx/*.lua"] = { globals = { "ngx" } }
+files["examples/haproxy/*.lua"] = { read_globals = { "core" } }
 
 files["spec"] = { std = "+busted" }
 files["examples/**/*_spec.lua"] = { std = "+busted" }
