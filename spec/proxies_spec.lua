@@ -12,6 +12,7 @@ local served = require("spec.support.served")
 
 local SERVE = [[
 serve {
+    operators = { "127.0.0.1", "unix:" },
     endpoints = {
         ["/auth"] = { protocol = "forward", profile = "forwarded",
                       peers = { "127.0.0.1", "unix:" }, api = "pets", stage = "live" },
