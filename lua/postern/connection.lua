@@ -14,6 +14,7 @@
 --    head      a request has begun                body      its head is there, its body is not
 --    waiting   a handler waits                    writing   the peer does not take our answer
 --    lingering we have said the last word, and let the peer finish
+--    handshake of TLS, before all others; it has its part of the time for a head
 --
 -- *Dependencies*: postern.http, postern.message, postern.response
 --
@@ -58,7 +59,11 @@ function Connection:close()
     if task then
         task:cancel("the connection is closed")
     end
-    self.front.close_stream(self.stream)
+    if self.tls then
+        self.stream:close()
+    else
+        self.front.close_stream(self.stream)
+    end
 end
 
 
@@ -158,7 +163,7 @@ end
 local function answer(self)
     local front, message = self.front, self.message
     local keep_alive = message:take()
-    self.requests = self.requests + 1
+    self.requests, self.streak = self.requests + 1, self.streak + 1
     front.requests = front.requests + 1
     self.state = "working"
     local ok, status, headers, body = pcall(front.handle, message)
@@ -219,8 +224,8 @@ end
 
 
 local function is_ready(self)
-    return self.input and not (self.last or self.closed or self.writing)
-        and self.queued < MOST_QUEUED
+    return self.input and self.streak < self.front.limits.pipelined
+        and not (self.last or self.closed or self.writing) and self.queued < MOST_QUEUED
 end
 
 
@@ -261,6 +266,18 @@ local function await(self, state, seconds)
 end
 
 
+-- Many requests came at once. Those of others are looked at before the rest of them.
+local function step_aside(self)
+    self.aside, self.state = true, "working"
+    self.front.later(function()
+        self.aside, self.streak = false, 0
+        if not self.closed then
+            advance(self)
+        end
+    end)
+end
+
+
 -- After a piece of work: hands over what there is to say, and finds out what is awaited now.
 -- Answers whether there is more work.
 local function settle(self)
@@ -275,12 +292,16 @@ local function settle(self)
     elseif self.last then
         finish(self)
         return false
+    elseif self.input and self.streak >= self.front.limits.pipelined then
+        step_aside(self)
+        return false
     elseif self.input then
         return true
     elseif self.ended or (self.front.draining and not self.part) then
         self:close()
         return false
     end
+    self.streak = 0
     if self.part then
         await(self, self.part, self.front.limits[self.part .. "_seconds"])
     else
@@ -296,7 +317,7 @@ end
 
 -- Works until something has to be waited for.
 function advance(self)
-    if self.input and not (self.busy or self.writing or self.last) then
+    if not self.busy and is_ready(self) then
         self.inside = true
         self.task = self.front.perform(pump, self)
         self.inside = false
@@ -315,7 +336,7 @@ local function take_bytes(self, chunk)
     else
         self.input, self.at = self.input:sub(self.at) .. chunk, 1
     end
-    if not (self.busy or self.writing) then
+    if not (self.busy or self.writing or self.aside) then
         advance(self)
     elseif #self.input >= MOST_WAITING and not self.stopped then
         self.stopped = true
@@ -329,7 +350,7 @@ local function take_end(self)
     self.ended = true
     if self.state == "lingering" then
         self:close()
-    elseif not (self.busy or self.writing) then
+    elseif not (self.busy or self.writing or self.aside) then
         advance(self)
     end
 end
@@ -360,32 +381,67 @@ local function protected(self, fn)
 end
 
 
+-- What is known of who made the handshake; nil and why when that cannot be read.
+local function peer_of_tls(tls)
+    local certificate, why = tls:peer()
+    if why then
+        return nil, why
+    end
+    certificate = certificate or { verified = false }
+    certificate.version = tls:version()
+    return certificate
+end
+
+
+local function on_handshake(self, err)
+    if self.closed then
+        return
+    end
+    local known
+    if not err then
+        known, err = peer_of_tls(self.tls)
+    end
+    if not known then
+        self.front:fail_handshake(self.message.peer, err)
+        return self:close()
+    end
+    self.message.tls, self.state = known, "head"
+    self.stream:read_start(self.on_bytes)
+end
+
+
 --- Serves a stream.
 -- @param stream connected; the connection closes it, by `close_stream` of the front
 -- @tparam table front what connections share; see `postern.connections`
--- @tparam function peer_of answers who is at the other end
--- @tparam[opt] table routes what messages carry as `routes`
--- @tparam[opt] table tls what is known of the peer's certificate
+-- @tparam table peer what messages carry: `peer_of`, who is at the other end, and optionally
+-- `credentials_of` and `routes`; see `postern.message`
+-- @tparam[opt] Connection tls of `postern.tls`, which the stream speaks: then the handshake comes
+-- first, and the stream is closed by its own `close`
 -- @treturn Connection
-function _M.new(stream, front, peer_of, routes, tls)
+function _M.new(stream, front, peer, tls)
     local limits = front.limits
     local reader = http.reader("request", {
         max_head = limits.head_bytes, max_headers = limits.headers, max_body = limits.body_bytes,
     })
     local self = setmetatable({
-        stream = stream, front = front, reader = reader,
+        stream = stream, front = front, reader = reader, tls = tls,
         message = messages.new({
-            reader = reader, peer_of = peer_of, new_id = front.new_id, routes = routes, tls = tls,
+            reader = reader, new_id = front.new_id, peer_of = peer.peer_of,
+            credentials_of = peer.credentials_of, routes = peer.routes,
         }),
         input = nil, at = 1, part = nil,
-        writer = http.writer(), queued = 0,
+        writer = http.writer(), queued = 0, streak = 0,
         busy = false, inside = false, writing = false, stopped = false, task = nil,
-        last = false, dirty = false, ended = false, closed = false, requests = 0,
-        state = "head", deadline = front.clock + limits.head_seconds,
+        aside = false, last = false, dirty = false, ended = false, closed = false, requests = 0,
+        state = tls and "handshake" or "head", deadline = front.clock + limits.head_seconds,
     }, Connection)
     self.on_bytes = protected(self, on_bytes)
     self.on_written = protected(self, on_written)
-    stream:read_start(self.on_bytes)
+    if tls then
+        stream:handshake(protected(self, on_handshake))
+    else
+        stream:read_start(self.on_bytes)
+    end
     return self
 end
 
@@ -430,7 +486,8 @@ end
 --- Ends it when it does nothing; else its next answer is its last. To be called when the front is
 -- draining.
 function Connection:drain()
-    if self.state == "idle" or (self.state == "head" and not self.part) then
+    if self.state == "idle" or self.state == "handshake"
+        or (self.state == "head" and not self.part) then
         self:close()
     end
 end

@@ -20,8 +20,9 @@ local LONG = 5
 -- @tparam function handle of a message, may wait
 -- @tparam[opt] table limits of `postern.connections`
 -- @tparam[opt] string address
+-- @tparam[opt] Context context of `postern.tls`, to speak TLS
 -- @treturn Serving `host`, `front`, `logged`, `port`
-function _M.start(handle, limits, address)
+function _M.start(handle, limits, address, context)
     local self = setmetatable({ logged = {}, ids = 0 }, Serving)
     local host = hosts.new({ log = function(line) self.logged[#self.logged + 1] = line end })
     self.host = host
@@ -35,12 +36,14 @@ function _M.start(handle, limits, address)
         now = host.now, monotonic = host.monotonic,
         perform = function(fn, argument) return host:perform(fn, argument) end,
         close_stream = function(stream) host.loop:close_handle(stream) end,
-        log = function(line) host:log(line) end,
+        later = function(fn) host.loop:turn(fn) end,
+        log = function(line) host:log(line) end, note = function(line) host:log(line) end,
     })
     host:block(function()
         self.listener = assert(listeners.bind(host, address or "127.0.0.1:0"))
-        assert(self.listener:listen(function(stream, peer_of)
-            self.front:accept(stream, peer_of, nil)
+        assert(self.listener:listen(function(stream, peer_of, credentials_of)
+            self.front:accept(stream, { peer_of = peer_of, credentials_of = credentials_of },
+                context)
         end))
     end)
     self.port = tonumber(self.listener:name():match(":(%d+)$"))

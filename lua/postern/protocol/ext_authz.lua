@@ -167,12 +167,12 @@ function _M.new(given)
 end
 
 
---- The answer of a host that failed: a denial.
+--- The answer for when a host has failed, or took too long: a denial.
 -- @tparam table message
 -- @treturn number status
 -- @treturn {table,...} headers
 -- @treturn string|nil body
-function ExtAuthz:fault(message)
+function ExtAuthz:failed(message)
     return self.verdict:of(nil, message)
 end
 

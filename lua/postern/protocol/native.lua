@@ -31,10 +31,13 @@ Native.__index = Native
 local PREFIX, BATCH = "/v1/decide", "/batch"
 local MOST = 1000 -- requests of a batch
 
+-- Whose certificate identities see: the one a request tells of, or that of who asks.
+local CERTIFICATES = { request = true, peer = true }
+
 --- The options, see `postern.protocol.options`.
 _M.OPTIONS = {
     prefix = { type = "text" }, peers = { type = "texts" }, explain = { type = "texts" },
-    most = { type = "count" },
+    most = { type = "count" }, client_certificate = { type = "text", one_of = CERTIFICATES },
 }
 
 -- Lists of headers that are constant are never changed: a host may keep the lines it makes of them.
@@ -45,6 +48,8 @@ local ONLY_POST = { constant = true, JSON_HEADERS[1], JSON_HEADERS[2], { "Allow"
 local CHALLENGE = {
     constant = true, JSON_HEADERS[1], JSON_HEADERS[2], { "WWW-Authenticate", "Bearer" },
 }
+
+local FAILED = '{"message":"Internal Server Error"}'
 
 -- Answers that are kept as text. Reasons and statuses are few, but packs may bring their own.
 local MOST_KEPT = 256
@@ -60,6 +65,7 @@ local function read_options(given)
     end
     local self = {
         prefix = given.prefix, most = given.most or MOST, kept = {}, count = 0,
+        by_peer = given.client_certificate == "peer",
     }
     for _, name in ipairs({ "peers", "explain" }) do
         if given[name] then
@@ -90,7 +96,8 @@ end
 -- @tparam[opt] table given `prefix` (the endpoint of a message, else `/v1/decide`), `peers`, who
 -- may ask (whoever reaches the server when absent), `explain`, who may ask for explanations (nobody
 -- when absent), both as for `postern.protocol.peers`, and `most`, the most requests of a batch
--- (1000)
+-- (1000); and `client_certificate`: `peer` where clients ask for themselves, so that a request's
+-- certificate is that of the TLS connection it came by (`request`: the one it tells of)
 -- @treturn Native
 function _M.new(given)
     local self, fault = read_options(given or {})
@@ -240,8 +247,23 @@ end
 -- ---- Answering -------------------------------------------------------------
 
 
-local function decide(self, doc, node, ask, explained)
+-- A client that asks for itself has the certificate it has shown, and no other.
+local function read_call(self, doc, node, certificate)
     local request, err = calls.read(doc, node)
+    if request and self.by_peer then
+        if request.client_certificate then
+            local line, column = doc:place(node)
+            return nil, { line = line, column = column, message = "`client_certificate` is that "
+                .. "of the connection here, and none of the request" }
+        end
+        request.client_certificate = certificate
+    end
+    return request, err
+end
+
+
+local function decide(self, doc, node, ask, explained, certificate)
+    local request, err = read_call(self, doc, node, certificate)
     if not request then
         return refuse(self, 400, err.message, err)
     end
@@ -250,11 +272,11 @@ end
 
 
 -- The requests of a batch, and in the place of one that cannot be read the text of its answer.
-local function read_all(self, doc, node)
+local function read_all(self, doc, node, certificate)
     local list, count = {}, 0
     local at, stop = node + 1, doc:after(node)
     while at < stop do
-        local request, err = calls.read(doc, at)
+        local request, err = read_call(self, doc, at, certificate)
         count = count + 1
         list[count] = request or unread_text(self, err)
         at = doc:after(at)
@@ -265,7 +287,7 @@ end
 
 -- Waiting for one of them, others may be answered: all are read before, and nothing is left in the
 -- writer meanwhile.
-local function decide_all(self, doc, node, ask, explained)
+local function decide_all(self, doc, node, ask, explained, certificate)
     if doc:kind(node) ~= "array" then
         return refuse(self, 400, ("the batch is %s: give a list of requests")
             :format(doc:describe(node)), { line = 1, column = 1 })
@@ -273,7 +295,7 @@ local function decide_all(self, doc, node, ask, explained)
         return refuse(self, 413, ("the batch has %d requests: at most %d are taken")
             :format(doc:length(node), self.most))
     end
-    local list, count = read_all(self, doc, node)
+    local list, count = read_all(self, doc, node, certificate)
     for i = 1, count do
         local request = list[i]
         if type(request) == "table" then
@@ -325,6 +347,13 @@ local function decider_of(self, message)
 end
 
 
+-- The certificate that the peer has shown, as a request has it; nil when it has shown none.
+local function certificate_of(message)
+    local known = message.tls
+    return known and known.fingerprint and known or nil
+end
+
+
 local function answer(self, message, ask)
     local decider = decider_of(self, message)
     if not decider then
@@ -347,7 +376,16 @@ local function answer(self, message, ask)
     if not doc then
         return refuse(self, 400, err.message, err)
     end
-    return decider(self, doc, doc:root(), ask, explained)
+    return decider(self, doc, doc:root(), ask, explained, self.by_peer and certificate_of(message))
+end
+
+
+--- The answer for when a host has failed, or took too long. It has no decision.
+-- @treturn number status 500
+-- @treturn {table,...} headers
+-- @treturn string body
+function Native.failed()
+    return 500, JSON_HEADERS, FAILED
 end
 
 
@@ -361,7 +399,7 @@ end
 function Native:handle(message, ask)
     local ok, status, headers, body, why = pcall(answer, self, message, ask)
     if not ok then
-        return 500, JSON_HEADERS, '{"message":"Internal Server Error"}', tostring(status)
+        return 500, JSON_HEADERS, FAILED, tostring(status)
     end
     return status, headers, body, why
 end
