@@ -15,10 +15,11 @@ DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl 
                 libmaxminddb0 node-llhttp libssl-dev lua-luv lua-filesystem
 NGINX_DEPS    = $(DEPS) nginx libnginx-mod-http-lua curl
 PROXY_DEPS    = $(NGINX_DEPS) caddy haproxy
-TEST_DEPS     = $(PROXY_DEPS) lua-busted lua-check libjansson-dev mmdb-bin openssl wrk mandoc
+TEST_DEPS     = $(PROXY_DEPS) lua-busted lua-check lua-yaml libjansson-dev mmdb-bin openssl wrk \
+                mandoc
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
-BENCH_DEPS    = $(DEPS) nginx libnginx-mod-http-lua libuv1-dev
+BENCH_DEPS    = $(NGINX_DEPS) libuv1-dev
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
 
 MAKEFLAGS += --no-print-directory

@@ -49,7 +49,7 @@ end
 local LIBRARIES = {
     {
         name = "postern", header = HEADER, declarations = core.declarations, lib = core.lib,
-        structs = 6, functions = 41,
+        structs = 8, functions = 44,
     },
     {
         name = "postern_http", header = HTTP_HEADER, declarations = core.http_declarations,

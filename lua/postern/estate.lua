@@ -398,6 +398,7 @@ function BUILD.api(self, entry)
         authorizer_ttl = members.authorizer_ttl,
         cognito_requires_allow = members.cognito_requires_allow,
         cache_invalidation = members.cache_invalidation,
+        asks_renewal = members.cache_invalidation ~= nil,
     }
     local key = traits_key(entry, traits)
     traits.shared = traits.domains == NONE and not traits.authorizer

@@ -13,7 +13,7 @@ local ffi = require("ffi")
 
 
 local declarations = [[
-enum { POSTERN_ABI = 3 };
+enum { POSTERN_ABI = 4 };
 
 const char *postern_version(void);
 uint32_t postern_abi(void);
@@ -239,6 +239,38 @@ typedef struct postern_decision {
 
 int32_t postern_evaluate(const postern_set *set, postern_request *request,
                          postern_decision *decision);
+
+enum {
+    POSTERN_QUESTION_PIECES = 5,
+    POSTERN_QUESTION_VALUES = 32,
+    POSTERN_QUESTION_KEYS = 32,
+    POSTERN_QUESTION_ASKS = 6
+};
+
+typedef struct postern_ask {
+    const postern_set *set;
+    postern_span principal;
+    int32_t flags;
+
+    int8_t values[POSTERN_QUESTION_KEYS];
+} postern_ask;
+
+typedef struct postern_question {
+    postern_span action;
+    postern_span resource[POSTERN_QUESTION_PIECES];
+    uint32_t skip;
+    uint32_t ask_count;
+    postern_span values[POSTERN_QUESTION_VALUES];
+    postern_ask asks[POSTERN_QUESTION_ASKS];
+    postern_decision decisions[POSTERN_QUESTION_ASKS];
+} postern_question;
+
+int32_t postern_question_ask(postern_question *question, postern_request *request);
+
+int32_t postern_address_plain(const char *text, size_t length);
+
+int32_t postern_path_plain(const char *target, size_t target_length, const char *routed,
+                           size_t routed_length);
 
 typedef enum postern_truth { POSTERN_NO = 0, POSTERN_YES, POSTERN_UNKNOWN } postern_truth;
 

@@ -10,7 +10,7 @@ local _M = {}
 _M.CORE = {
     "alloc", "error", "span", "utf8", "glob", "address", "cidr", "scalar", "document", "reader",
     "arn", "symbol", "value", "template", "operators", "condition", "principal", "policy",
-    "set", "compile", "builder", "request", "evaluate", "explain",
+    "set", "compile", "builder", "request", "evaluate", "question", "path", "explain",
 }
 
 --- The Lua modules, in dependency order.
@@ -22,22 +22,22 @@ _M.LUA = {
     "host/resty_socket", "host/resty_file", "host/resty", "config", "words", "context", "path",
     "cache", "network", "set", "set_store", "apis", "request", "decision", "endpoint_services",
     "endpoint_policy", "endpoint", "environment", "budget", "frozen", "rules", "packs", "tools",
-    "runner", "keys", "hooks", "services", "identities", "scripts", "loader", "flow", "engine",
-    "store/record", "store/held", "estate", "reload", "store/failure", "store/view",
-    "store/short_form", "store/durable", "store/trial", "store/sweep", "store",
-    "protocol/operators", "protocol/admin", "cases", "accept", "answer", "metrics/exposition",
-    "metrics/family", "metrics/merge", "metrics/store", "metrics", "traceparent", "audit/plain",
-    "audit/mask", "audit/event", "audit/line", "audit/shipper", "audit", "response", "message",
-    "connection", "connections", "telemetry", "routes", "protocol/operator", "protocol/options",
-    "protocol/message", "protocol/peers", "settings/say", "settings/listener", "settings/admin",
-    "settings", "protocol/mapping",
-    "protocol/call", "protocol/native", "protocol/verdict", "protocol/origin",
-    "protocol/forward", "protocol/ext_authz", "protocol/opa", "protocol/catalogue",
-    "protocol/entities", "protocol/search", "protocol/authzen", "protocols", "server",
-    "resty/options", "resty/lint", "resty/reports", "resty/board", "resty/master", "resty/call",
-    "resty/reply", "resty/follower", "resty", "init", "parts", "coverage", "mutants",
-    "testing/fakes", "testing", "testing/files", "testing/specs", "testing/mutation",
-    "testing/suite", "testing/junit", "cli/test", "cli/store", "cli/serve", "cli",
+    "runner", "keys", "hooks", "services", "identities", "scripts", "loader", "flow",
+    "question", "plan", "engine", "store/record", "store/held", "estate", "reload",
+    "store/failure", "store/view", "store/short_form", "store/durable", "store/trial",
+    "store/sweep", "store", "protocol/operators", "protocol/admin", "cases", "accept", "answer",
+    "metrics/exposition", "metrics/family", "metrics/merge", "metrics/store", "metrics",
+    "traceparent", "audit/plain", "audit/mask", "audit/event", "audit/line", "audit/shipper",
+    "audit", "response", "message", "connection", "connections", "telemetry", "routes",
+    "protocol/operator", "protocol/options", "protocol/message", "protocol/peers",
+    "settings/say", "settings/listener", "settings/admin", "settings", "protocol/mapping", "protocol/call", "protocol/native", "protocol/verdict",
+    "protocol/origin", "protocol/forward", "protocol/ext_authz", "protocol/opa",
+    "protocol/catalogue", "protocol/entities", "protocol/search", "protocol/authzen",
+    "protocols", "server", "resty/options", "resty/lint", "resty/reports", "resty/board",
+    "resty/master", "resty/call", "resty/reply", "resty/follower", "resty", "init", "parts",
+    "coverage", "mutants", "testing/fakes", "testing", "testing/files", "testing/specs",
+    "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli/store", "cli/serve",
+    "cli",
 }
 
 -- The only ones that may know their host.
@@ -268,6 +268,8 @@ local TWINS = {
     { "^tls/src/(.+)%.c$", "tls/tests/test_%s.c" },
     { "^lua/postern/(.+)%.lua$", "spec/postern/%s_spec.lua" },
     { "^rules/(.+)%.lua$", "spec/rules/%s_spec.lua" },
+    { "^adapters/apisix/(.+)%.lua$", "spec/adapters/apisix/%s_spec.lua" },
+    { "^adapters/kong/kong/plugins/postern/(.+)%.lua$", "spec/adapters/kong/%s_spec.lua" },
 }
 
 --- The path of the test a source must have.

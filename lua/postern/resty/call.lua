@@ -28,6 +28,9 @@ local SINGLE = {
 -- Connections whose keys are kept, in each half of the memory.
 local MOST_CONNECTIONS = 4096
 
+-- The SHA-256 of nothing.
+local EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 local BAD, FAULT = 400, 500
 
 local ANY_ADDRESS = assert(cidrs.new({ "0.0.0.0/0", "::/0" }))
@@ -257,6 +260,18 @@ local function certificate_of(var)
 end
 
 
+-- The hash of the body, for signatures: known where there is none, since bodies are not read. In
+-- HTTP/2 one may come that no header announces.
+local function body_hash(headers)
+    local length = headers["content-length"]
+    if (not length or length == "0") and not headers["transfer-encoding"]
+        and (ngx.req.http_version() or 2) < 2 then
+        return EMPTY
+    end
+    return nil
+end
+
+
 -- ---- Path and host -----------------------------------------------------------------
 
 
@@ -309,6 +324,7 @@ local function describe(needs, given, headers)
         client_certificate = needs.identifies and certificate_of(var) or nil,
         -- What follows later, so that the table need not grow for it.
         path = nil, raw_path = nil, host = nil, query = nil, client_ip = nil,
+        body_sha256 = nil,
     }
 end
 
@@ -335,6 +351,9 @@ local function complete(needs, given, request, subrequest)
     end
     if not why and request.vpce then
         request.client_ip, why = client_of(estate, request.peer, request.headers)
+    end
+    if needs.identifies then
+        request.body_sha256 = body_hash(request.headers)
     end
     if not why and needs.identifies and var.args then
         request.query, why = query_of(var.args)

@@ -165,6 +165,29 @@ describe("a request of nginx's", function()
         assert.matches("handed `claims` that are no table", running:log(), 1, true)
     end)
 
+    it("has the hash of its body where it has none, for signatures", function()
+        local ANN = "arn:aws:iam::111122223333:user/ann"
+        start({
+            estate = front.ESTATE:gsub('authorization = "NONE"', 'authorization = "IAM"', 1)
+                .. ('identity "sigv4" { service = "execute-api", region = "eu-central-1", '
+                .. 'keys = { AKIDEXAMPLE = { secret = "a secret", principal = %q } } }')
+                :format(ANN),
+            pets = OPEN:gsub('"Principal": "%*"', ('"Principal": {"AWS": %q}'):format(ANN)),
+        })
+        local function call(secret, more)
+            local pipe = io.popen(("curl -s --max-time 10 -o %s/answer -w '%%{http_code}' "
+                .. "--aws-sigv4 aws:amz:eu-central-1:execute-api --user 'AKIDEXAMPLE:%s' %s "
+                .. "http://127.0.0.1:%d/pets"):format(running.folder, secret, more or "",
+                running.port))
+            local status = pipe:read("*a")
+            pipe:close()
+            return status
+        end
+        assert.equal("200", call("a secret"))
+        assert.equal("403", call("another secret"))
+        assert.equal("403", call("a secret", "-d pet=rex")) -- which nobody has read
+    end)
+
     it("has a client certificate only as nginx has verified it", function()
         local authority, stranger = certificate("authority"), certificate("stranger")
         local ann = certificate("ann", authority)
