@@ -9,6 +9,7 @@ api "orders7a1b" {
 }
 
 serve {
+    audit = { path = "decisions.log" },
     endpoints = {
         ["/auth"] = { protocol = "forward", profile = "nginx", peers = { "unix:" },
                       api = "orders7a1b", stage = "live" },
