@@ -164,10 +164,13 @@ describe("postern serve, asked by", function()
 
             it("lets no second request through behind a malformed one", function()
                 with_proxy(kind.make, function(proxy)
+                    local answered = 0
                     for _, bytes in ipairs(SMUGGLING) do
                         local text = raw.send(proxy.port, bytes .. LAST, { patience = 500 })
-                        assert.not_matches("upstream %S+ /admin", text, bytes)
+                        assert.not_matches("upstream %S+ /admin", text)
+                        answered = answered + (text:find("^HTTP/1") and 1 or 0)
                     end
+                    assert.is_true(answered >= 12, answered .. " answers")
                     assert.equal(200, (proxy:ask("/pets")))
                 end)
             end)

@@ -1,9 +1,12 @@
 -- docs/server.md, followed from its empty folder to its end; its tables have what the code has.
+local audit = require("postern.audit")
 local connections = require("postern.connections")
 local family = require("postern.metrics.family")
 local files = require("spec.support.files")
+local listeners = require("postern.settings.listener")
 local loop = require("spec.support.loop")
 local protocols = require("postern.protocols")
+local server = require("postern.server")
 local telemetry = require("postern.telemetry")
 local walkthrough = require("spec.support.walkthrough")
 
@@ -70,6 +73,41 @@ describe(PATH, function()
         for name in pairs(protocols) do
             assert.matches(('protocol = "%s"'):format(name), TEXT, 1, true)
         end
+    end)
+
+    -- The members in the first table behind a heading.
+    local function members(heading)
+        local found = {}
+        local _, from = TEXT:find("\n#+ " .. heading .. "\n")
+        local rows = TEXT:match("\n| Member | Meaning |\n|%-%-%-|%-%-%-|\n(.-)\n\n", from)
+        for row in (rows .. "\n"):gmatch("| (.-) | .-\n") do
+            for name in row:gmatch("`([%l_]+)`") do
+                found[name] = true
+            end
+        end
+        return found
+    end
+
+    it("has every member of a listener", function()
+        local expected = { endpoints = true }
+        for name in pairs(listeners.MEMBERS) do
+            expected[name] = true
+        end
+        assert.same(expected, members("Listeners"))
+    end)
+
+    it("has members of settings and of the decision log that there are", function()
+        assert.is_truthy(members("Settings").drain_delay)
+        for name in pairs(members("Settings")) do
+            local _, why = server.check({ [name] = "?" })
+            assert.not_matches("unknown member", why or "", 1, true)
+        end
+        for name in pairs(members("The decision log")) do
+            local _, why = pcall(audit.new, { [name] = {} })
+            assert.not_matches("unknown option", tostring(why), 1, true)
+        end
+        assert.matches("unknown member", select(2, server.check({ nothing = 1 })), 1, true)
+        assert.matches("unknown option", select(2, pcall(audit.new, { nothing = 1 })), 1, true)
     end)
 
     it("knows how many requests the certification scenario has", function()
