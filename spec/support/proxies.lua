@@ -2,6 +2,7 @@
 -- together: nginx, Caddy, HAProxy. What is behind them answers `upstream METHOD TARGET`.
 
 local commands = require("spec.support.commands")
+local files = require("spec.support.files")
 local nginx = require("spec.support.nginx")
 local ports = require("spec.support.ports")
 local raw = require("spec.support.raw")
@@ -125,8 +126,7 @@ function _M.haproxy(server, folder)
     local port = ports.free()
     local example = commands.here() .. "/examples/haproxy/"
     for _, name in ipairs({ "postern.lua", "haproxy.cfg" }) do
-        local text = assert(io.open(example .. name)):read("*a")
-        write(folder .. "/" .. name, (text:gsub(":8180", ":" .. server):gsub(":8080", ":" .. port)
+        write(folder .. "/" .. name, (files.read(example .. name):gsub(":8180", ":" .. server):gsub(":8080", ":" .. port)
             :gsub("orders: ", "upstream ")))
     end
     return spawn(folder, port, "haproxy -db -f haproxy.cfg")
