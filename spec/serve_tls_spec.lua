@@ -31,7 +31,10 @@ serve {
           client_ca = "tls/ca.pem", client_certificate = "%s"%s },
     },
     operators = "%s", limits = { head_seconds = %s, idle_seconds = 5 }, workers = %d,
-    endpoints = { ["/self"] = { protocol = "native", client_certificate = "peer" } },
+    endpoints = {
+        ["/self"] = { protocol = "native", client_certificate = "peer" },
+        ["/listed"] = { protocol = "native", peers = { "tls:DNS:proxy.example.com" } },
+    },
 }
 ]]
 
@@ -46,6 +49,7 @@ describe("TLS of postern serve", function()
         for _, authority in ipairs({ ca, stranger }) do
             authority:issue("server", "DNS:localhost,IP:127.0.0.1")
             authority:issue("client", "URI:spiffe://example.com/a")
+            authority:issue("proxy", "DNS:proxy.example.com")
         end
     end)
 
@@ -94,9 +98,10 @@ describe("TLS of postern serve", function()
         return server:curl(("--cacert %s %s %s%s"):format(ca:path("ca.pem"), more or "", url, rest))
     end
 
-    local function client_of(authority)
-        return ("--cert %s --key %s"):format(authority:path("client.pem"),
-            authority:path("client.key"))
+    local function client_of(authority, name)
+        name = name or "client"
+        return ("--cert %s --key %s"):format(authority:path(name .. ".pem"),
+            authority:path(name .. ".key"))
     end
 
     -- What `openssl s_client` prints, with something to say.
@@ -124,8 +129,8 @@ describe("TLS of postern serve", function()
         return json.decode(curl("/status", client_of(ca)))[name]
     end
 
-    -- A client of our own, which can end in more ways than curl: what it has read when `how` has had
-    -- its stream and handle and the connection is over.
+    -- A client of our own, which can end in more ways than curl. The answer tells what it has read
+    -- when `how` has had its stream and handle and the connection is over.
     local function dial(how)
         local got, over = "", nil
         local context = assert(tls.client({ authorities = ca:path("ca.pem") }))
@@ -211,6 +216,17 @@ describe("TLS of postern serve", function()
         end)
     end)
 
+    it("tells peers by their certificate", function()
+        with_server({}, function()
+            local ask = "-o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' -d "
+                .. QUESTION:format("a1b2c3d4e5") .. " "
+            assert.equal("200", curl("/listed", ask .. client_of(ca, "proxy")))
+            assert.equal("403", curl("/listed", ask .. client_of(ca)))
+            assert.equal("403", curl("/listed", ask))
+            assert.equal("000", curl("/listed", ask .. client_of(stranger, "proxy")))
+        end)
+    end)
+
     it("hands the certificate of who asks for himself to identities, and no other", function()
         with_server({}, function()
             local ask = "-d " .. QUESTION:format("mtls") .. " -H 'Content-Type: application/json' "
@@ -290,6 +306,10 @@ describe("TLS of postern serve", function()
         for _, workers in ipairs({ 1, 2 }) do
             with_server({ workers = workers }, function()
                 assert.equal("ok\n", curl("/healthz"))
+                local function anew(path)
+                    return server:curl(("--cacert %s %s%s"):format(stranger:path("ca.pem"), url,
+                        path))
+                end
                 local open
                 local finish = dial(function(stream) open = stream end)
                 server:until_true(function() return open end)
@@ -301,15 +321,13 @@ describe("TLS of postern serve", function()
                 -- A connection from before goes on.
                 open:write("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                 assert.matches("^HTTP/1.1 200 OK.*ok\n$", finish())
-                assert.equal("ok\n", server:curl("--cacert " .. stranger:path("ca.pem") .. " " .. url
-                    .. "/healthz"))
+                assert.equal("ok\n", anew("/healthz"))
                 os.execute("echo none > " .. folder .. "/tls/server.key")
                 uv.kill(server.pid, "sighup")
                 assert.is_truthy(server:until_true(function()
                     return server.said:find("its certificate stays as it was: ", 1, true)
                 end))
-                assert.equal("ok\n", server:curl("--cacert " .. stranger:path("ca.pem") .. " " .. url
-                    .. "/healthz"))
+                assert.equal("ok\n", anew("/healthz"))
             end)
         end
     end)

@@ -8,9 +8,9 @@
 -- written by themselves, as any change of the estate's files.
 --
 -- *Dependencies*: dkjson, postern.ffi, postern.audit, postern.config, postern.crypto,
--- postern.connections, postern.protocols, postern.response, postern.routes, postern.settings,
--- postern.store, postern.telemetry, postern.tls, postern.host.uv_disk, postern.host.uv_listener,
--- postern.protocol.admin, postern.protocol.operator
+-- postern.connections, postern.endpoints, postern.response, postern.settings, postern.store,
+-- postern.telemetry, postern.tls, postern.host.uv_disk, postern.host.uv_listener,
+-- postern.protocol.admin
 --
 -- @module postern.server
 local json = require("dkjson")
@@ -19,9 +19,8 @@ local audits = require("postern.audit")
 local config = require("postern.config")
 local crypto = require("postern.crypto")
 local connections = require("postern.connections")
-local protocols = require("postern.protocols")
+local endpoints = require("postern.endpoints")
 local response = require("postern.response")
-local routes = require("postern.routes")
 local settings = require("postern.settings")
 local stores = require("postern.store")
 local telemetry = require("postern.telemetry")
@@ -29,22 +28,12 @@ local tls = require("postern.tls")
 local disks = require("postern.host.uv_disk")
 local listeners = require("postern.host.uv_listener")
 local admins = require("postern.protocol.admin")
-local operator = require("postern.protocol.operator")
 
 
 local _M = {}
 local Server = {}
 Server.__index = Server
 
-
--- What the server tells of itself, where everybody looks for it.
-local OWN_ENDPOINTS = {
-    ["/healthz"] = "health", ["/readyz"] = "ready", ["/status"] = "status",
-    ["/metrics"] = "metrics",
-}
-
--- Where it decides unless the settings say otherwise.
-local DECIDE, NATIVE = "/v1/decide", "native"
 
 -- Where administration is; no other listener has it.
 local ADMIN = "/admin/v1"
@@ -60,24 +49,7 @@ local STATUS_ORDER = { "state", "version", "pid", "worker", "seconds", "revision
     "refused", "timed_out", "handshakes_failed", "log_dropped" }
 
 
--- ---- Protocols ---------------------------------------------------------------------------------
-
-
--- Those that come with the server, and those whoever puts it together has.
-local function known_protocols(more)
-    local known = {}
-    for _, list in ipairs({ protocols, more or {} }) do
-        for name, protocol in pairs(list) do
-            known[name] = protocol
-        end
-    end
-    for _, name in pairs(OWN_ENDPOINTS) do
-        known[name] = { new = function(options, server)
-            return operator.new(name, options, server)
-        end }
-    end
-    return known
-end
+-- ---- Settings ----------------------------------------------------------------------------------
 
 
 --- Checks what the word `serve` of an estate and the command line say.
@@ -88,44 +60,8 @@ end
 -- @treturn string what is wrong
 function _M.check(given, more, file)
     return settings.check(given, {
-        protocols = known_protocols(more), parse = listeners.parse, file = file,
+        protocols = endpoints.known(more), parse = listeners.parse, file = file,
     })
-end
-
-
-local function make_endpoints(self, wanted, services)
-    local endpoints = {}
-    for prefix, endpoint in pairs(wanted) do
-        if endpoint then
-            local ok, made = pcall(self.protocols[endpoint.protocol].new, endpoint.options,
-                                   services or self.services)
-            if not ok then
-                return nil, ("endpoint `%s`: %s"):format(prefix, tostring(made))
-            end
-            endpoints[prefix] = made
-        end
-    end
-    return endpoints
-end
-
-
-local function own_endpoints()
-    local wanted = {}
-    for prefix, name in pairs(OWN_ENDPOINTS) do
-        wanted[prefix] = { protocol = name, options = {} }
-    end
-    return wanted
-end
-
-
--- What all listeners answer that have no endpoints of their own.
-local function common_endpoints(self)
-    local wanted = own_endpoints()
-    wanted[DECIDE] = { protocol = NATIVE, options = {} }
-    for prefix, endpoint in pairs(self.settings.endpoints) do
-        wanted[prefix] = endpoint
-    end
-    return wanted
 end
 
 
@@ -295,15 +231,16 @@ function _M.new(options)
     local host, reload = options.host, options.reload
     local self = setmetatable({
         host = host, reload = reload, settings = options.settings, worker = options.worker or FIRST,
-        pid = options.pid, protocols = known_protocols(options.protocols),
+        pid = options.pid, protocols = endpoints.known(options.protocols),
         state = "starting", began = host.monotonic(), listeners = {},
     }, Server)
     self.services = services_of(self, options.gather)
-    local endpoints, why = make_endpoints(self, common_endpoints(self))
-    if not endpoints then
+    local why
+    self.routes, why = endpoints.routes(endpoints.common(self.settings.endpoints), self.protocols,
+        self.services)
+    if not self.routes then
         return nil, why
     end
-    self.routes = routes.new(endpoints)
     if self.settings.audit then
         self.audit, why = open_log(self)
         if not self.audit then
@@ -324,8 +261,11 @@ end
 -- Whoever may administer may also see how the server is.
 local function admin_routes(self)
     local given = self.settings.admin
-    local store, err = stores.open({ reload = self.reload, host = self.host,
-        files = disks.new(self.host), keep = given.keep })
+    local store, err = stores.open({
+        reload = self.reload, host = self.host, files = disks.new(self.host), keep = given.keep,
+        -- Who finds it busy is to be told so, before the time for an answer is over.
+        wait = self.settings.limits.answer_seconds / 2,
+    })
     if not store then
         return nil, err.message
     end
@@ -340,9 +280,7 @@ local function admin_routes(self)
             return given.operators.tokens ~= nil and message:header("authorization") == nil
         end,
     }, { __index = self.services })
-    local endpoints = assert(make_endpoints(self, own_endpoints(), services))
-    endpoints[ADMIN] = admin
-    return routes.new(endpoints)
+    return endpoints.routes(endpoints.own(), self.protocols, services, { [ADMIN] = admin })
 end
 
 
@@ -353,8 +291,7 @@ local function routes_of(self, wanted)
     elseif not wanted.endpoints then
         return self.routes
     end
-    local endpoints, why = make_endpoints(self, wanted.endpoints)
-    return endpoints and routes.new(endpoints), why
+    return endpoints.routes(wanted.endpoints, self.protocols, self.services)
 end
 
 
@@ -396,13 +333,14 @@ end
 
 --- Binds the addresses of the settings. To be called in a task; it waits for the store where there
 -- is administration.
--- @tparam[opt] table fds address to the descriptor of a socket that is bound to it already
+-- @tparam[opt] table fds address to a list of the descriptors of sockets that are bound to it
+-- already, in the order of the settings
 -- @treturn boolean|nil true
 -- @treturn string why not
 function Server:bind(fds)
     local available, missing = tls.available()
     for _, wanted in ipairs(_M.listened(self.settings)) do
-        local fd = fds and fds[wanted.address]
+        local fd = fds and table.remove(fds[wanted.address] or {}, 1)
         if fds and not fd then
             return nil, ("`%s`: it was not listened on when the server was started: start it anew")
                 :format(wanted.address)

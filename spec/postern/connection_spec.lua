@@ -99,6 +99,27 @@ describe("a connection", function()
             end)
         end)
 
+        it("so many of one piece, then others, then the rest", function()
+            start({ pipelined = 3 }):client(function(client)
+                local other = server:connect()
+                server.host:sleep(0.02)
+                client:send(get("/1"):rep(3) .. get("/2"):rep(3) .. get("/3"))
+                other:send(get("/other"))
+                for _, expected in ipairs({ "/1", "/1", "/1", "/2", "/2", "/2", "/3" }) do
+                    assert.equal("GET " .. expected .. " ", client:response().body)
+                end
+                assert.equal("GET /other ", other:response().body)
+                assert.same({ "GET /1", "GET /1", "GET /1", "GET /other", "GET /2", "GET /2",
+                    "GET /2", "GET /3" }, asked)
+                client:send(get("/4"):rep(100))
+                client:finish()
+                for _ = 1, 100 do
+                    assert.equal("GET /4 ", client:response().body)
+                end
+                assert.is_true(client:ended())
+            end)
+        end)
+
         it("more than fits, in their order, to a client that reads late", function()
             local requests = {}
             for i = 1, 5000 do

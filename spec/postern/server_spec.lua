@@ -334,7 +334,7 @@ describe("a server", function()
                 server.settings.listen = { { address = "192.0.2.1:1" } }
                 assert.matches("address not available", select(2, server:bind()))
                 assert.matches("it was not listened on when the server was started",
-                    select(2, server:bind({ ["192.0.2.2:1"] = 3 })))
+                    select(2, server:bind({ ["192.0.2.2:1"] = { 3 } })))
             end)
         end)
         assert.error_matches(function() servers.new({ reloda = 1 }) end,

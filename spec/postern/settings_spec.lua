@@ -15,7 +15,8 @@ end
 describe("settings", function()
     it("are complete without a word", function()
         local all = assert(check({}))
-        assert.same({ { address = "127.0.0.1:8180", place = "127.0.0.1:8180" } }, all.listen)
+        assert.same({ { address = "127.0.0.1:8180", place = "127.0.0.1:8180" } },
+            all.listen)
         assert.equal(1, all.workers)
         assert.equal(10, all.drain)
         assert.same(connections.LIMITS, all.limits)
@@ -30,7 +31,8 @@ describe("settings", function()
         local all = assert(check({
             listen = { "*:1", { address = "unix:/s", mode = "0600", backlog = 5,
                 endpoints = { ["/h"] = "health" } } },
-            workers = 0, drain = 0.5, drain_delay = 0.25, limits = { headers = 5, idle_seconds = 0.25 },
+            workers = 0, drain = 0.5, drain_delay = 0.25,
+            limits = { headers = 5, idle_seconds = 0.25 },
             endpoints = { ["/d"] = { protocol = "native", a = 1 }, ["/x"] = false },
             operators = { "192.0.2.0/24" }, audit = { path = "log", form = "opa" },
         }))

@@ -30,12 +30,11 @@ _M.LUA = {
     "traceparent", "audit/plain", "audit/mask", "audit/event", "audit/line", "audit/shipper",
     "audit", "response", "message", "connection", "connections", "telemetry", "routes",
     "protocol/operator", "protocol/options", "protocol/message", "protocol/peers",
-
     "settings/say", "settings/listener", "settings/admin", "settings", "protocol/mapping",
     "protocol/call", "protocol/native", "protocol/verdict",
     "protocol/origin", "protocol/forward", "protocol/ext_authz", "protocol/opa",
     "protocol/catalogue", "protocol/entities", "protocol/search", "protocol/authzen",
-    "protocols", "server", "resty/options", "resty/lint", "resty/reports", "resty/board",
+    "protocols", "endpoints", "server", "resty/options", "resty/lint", "resty/reports", "resty/board",
     "resty/master", "resty/call", "resty/reply", "resty/follower", "resty", "init", "parts",
     "coverage", "mutants", "testing/fakes", "testing", "testing/files", "testing/specs",
     "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli/store", "cli/serve",

@@ -126,7 +126,8 @@ function _M.haproxy(server, folder)
     local port = ports.free()
     local example = commands.here() .. "/examples/haproxy/"
     for _, name in ipairs({ "postern.lua", "haproxy.cfg" }) do
-        write(folder .. "/" .. name, (files.read(example .. name):gsub(":8180", ":" .. server):gsub(":8080", ":" .. port)
+        local text = files.read(example .. name)
+        write(folder .. "/" .. name, (text:gsub(":8180", ":" .. server):gsub(":8080", ":" .. port)
             :gsub("orders: ", "upstream ")))
     end
     return spawn(folder, port, "haproxy -db -f haproxy.cfg")

@@ -234,7 +234,9 @@ local function fds_of(role)
     end
     local fds = {}
     for _, socket in ipairs(role.sockets) do
-        fds[socket.address] = socket.fd
+        local list = fds[socket.address] or {}
+        fds[socket.address] = list
+        list[#list + 1] = socket.fd
     end
     return fds
 end

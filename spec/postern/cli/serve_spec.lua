@@ -360,8 +360,8 @@ describe("postern serve", function()
                 fails(folder, path, "--listen", "192.0.2.1:80", "--workers", "2"), 1, true)
             assert.matches("nowhere.lua: cannot be read: no such file or directory",
                 fails(folder, folder .. "/nowhere.lua"), 1, true)
-            assert.matches("`operators`: range 0: `office`: ", fails(folder, path, "--operator", "office"), 1,
-                true)
+            assert.matches("`operators`: range 0: `office`: ",
+                fails(folder, path, "--operator", "office"), 1, true)
             assert.matches("--drain-delay `x`: give a number",
                 fails(folder, path, "--drain-delay", "x"), 1, true)
             write(folder .. "/policy.json", "{}")
