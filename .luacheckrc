@@ -11,6 +11,7 @@ files["lua/postern/resty.lua"] = { globals = { "ngx" } }
 files["adapters/apisix"] = { read_globals = { "ngx" } }
 files["adapters/kong"] = { globals = { "kong", "ngx" } }
 files["examples/nginx/*.lua"] = { globals = { "ngx" } }
+files["examples/haproxy/*.lua"] = { read_globals = { "core" } }
 
 files["spec"] = { std = "+busted" }
 files["spec/support/apisix"] = { globals = { "ngx" } }

@@ -30,7 +30,7 @@ Examples:
   postern serve estate.lua --listen 127.0.0.1:8180 --listen unix:/run/postern/postern.sock
   postern serve estate.lua --listen '*:8180' --workers 0
   curl http://127.0.0.1:8180/readyz
-  curl -d '{"api":"a1b2c3d4e5","stage":"dev","method":"GET","path":"/pets"}' \
+  curl --json '{"api":"a1b2c3d4e5","stage":"dev","method":"GET","path":"/pets"}' \
       http://127.0.0.1:8180/v1/decide
 
 An ADDRESS is 192.0.2.1:8180, [2001:db8::1]:8180, *:8180 (every address of this machine, IPv4 and
