@@ -175,8 +175,8 @@ describe("a request of nginx's", function()
             pets = OPEN:gsub('"Principal": "%*"', ('"Principal": {"AWS": %q}'):format(ANN)),
         })
         local function call(secret, more)
-            local pipe = io.popen(("curl -s --max-time 10 -o %s/answer -w '%%{http_code}' "
-                .. "--aws-sigv4 aws:amz:eu-central-1:execute-api --user 'AKIDEXAMPLE:%s' %s "
+            local pipe = io.popen(("spec/support/bin/curl -s --max-time 10 -o %s/answer "
+                .. "-w '%%{http_code}' --aws-sigv4 aws:amz:eu-central-1:execute-api --user 'AKIDEXAMPLE:%s' %s "
                 .. "http://127.0.0.1:%d/pets"):format(running.folder, secret, more or "",
                 running.port))
             local status = pipe:read("*a")
@@ -205,8 +205,8 @@ describe("a request of nginx's", function()
             ]] .. front.location() .. "}",
         })
         local function call(name)
-            local pipe = io.popen(("curl -sk --max-time 10 --unix-socket %s/tls.sock %s -D - "
-                .. "https://localhost/pets"):format(running.folder, name
+            local pipe = io.popen(("spec/support/bin/curl -sk --max-time 10 "
+                .. "--unix-socket %s/tls.sock %s -D - https://localhost/pets"):format(running.folder, name
                 and ("--cert %s/%s.pem"):format(running.folder, name) or ""))
             local text = pipe:read("*a")
             pipe:close()
