@@ -6,16 +6,17 @@ JOBS    ?= $(shell nproc)
 SECONDS ?= 60
 SEED    ?= 1
 COUNT   ?= 20000
+KILLS   ?= 200
 
 # Debian packages, by what needs them. cmake brings what it needs itself; gcc
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
 DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl lua-cjson tzdata \
-                libmaxminddb0 node-llhttp lua-luv
+                libmaxminddb0 node-llhttp libssl-dev lua-luv lua-filesystem
 NGINX_DEPS    = $(DEPS) nginx libnginx-mod-http-lua curl
-TEST_DEPS     = $(NGINX_DEPS) lua-busted lua-check libjansson-dev mmdb-bin
+TEST_DEPS     = $(NGINX_DEPS) lua-busted lua-check lua-yaml libjansson-dev mmdb-bin openssl
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
-BENCH_DEPS    = $(DEPS) nginx libnginx-mod-http-lua libuv1-dev
+BENCH_DEPS    = $(NGINX_DEPS) libuv1-dev
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
 
 MAKEFLAGS += --no-print-directory
@@ -25,8 +26,8 @@ SUITES     = JOBS=$(JOBS) tools/suites.sh
 
 .PHONY: help deps nginx-deps test-deps valgrind-deps fuzz-deps build build-tests run run-nginx \
         test test-c test-lua lint test-asan test-valgrind fuzz-smoke differential coverage \
-        coverage-deps bench bench-scripting bench-hostile bench-deps bench-nginx bench-server soak-nginx soak-server \
-        install clean
+        coverage-deps bench bench-scripting bench-hostile bench-deps bench-nginx bench-server \
+        soak-nginx soak-server store-kills install clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -107,7 +108,7 @@ coverage: coverage-deps ## line and branch coverage of the C code by all tests
 	@$(COMPILE) build-coverage -j $(JOBS)
 	@find build-coverage -name '*.gcda' -delete
 	@$(SUITES) build-coverage c lua
-	@gcovr --root . --filter 'core/src/' --filter 'http/src/' --exclude-throw-branches --print-summary build-coverage
+	@gcovr --root . --filter 'core/src/' --filter 'http/src/' --filter 'tls/src/' --exclude-throw-branches --print-summary build-coverage
 
 bench: build ## what decisions, estates and guard rails cost
 	@$(COMPILE) $(BUILD) --target bench_decide
@@ -144,6 +145,11 @@ soak-server: bench-deps ## the same for the decision server, then full load for 
 
 bench-hostile: build ## how time grows with input made to be slow
 	@luajit spec/bench/hostile.lua $(BUILD)
+
+store-kills: build ## kill writers of the store KILLS=200 times, and at every operation
+	@for spec in store_crash store_kill; do \
+	    POSTERN_BUILD=$(BUILD) POSTERN_KILLS=$(KILLS) \
+	    luajit "$$(command -v busted)" --ignore-lua -o plainTerminal spec/$${spec}_spec.lua || exit 1; done
 
 install: build ## install below PREFIX=/usr/local; DESTDIR is honoured
 	@cmake --install $(BUILD) --prefix $(abspath $(PREFIX)) --strip

@@ -5,11 +5,12 @@ local files = require("spec.support.files")
 
 local HEADER = "core/include/postern.h"
 local HTTP_HEADER = "http/include/postern_http.h"
+local TLS_HEADER = "tls/include/postern_tls.h"
 
 
 -- What the C compiler has to find true for both sides to mean the same bytes.
 local function layout_assertions(structs, constant, number)
-    local lines = { '#include "postern_http.h"' }
+    local lines = { '#include "postern_http.h"', '#include "postern_tls.h"' }
     local function expect(expression, value)
         lines[#lines + 1] = ('_Static_assert(%s == %d, "Lua has %d");')
             :format(expression, value, value)
@@ -35,8 +36,8 @@ local function compile(source)
     file:write(source)
     file:close()
     -- A preloaded sanitizer is meant for the core, not for the compiler.
-    local pipe = io.popen(("LD_PRELOAD= cc -std=c11 -Icore/include -Ihttp/include -fsyntax-only "
-        .. "-x c %s 2>&1; echo status $?"):format(path))
+    local pipe = io.popen(("LD_PRELOAD= cc -std=c11 -Icore/include -Ihttp/include -Itls/include "
+        .. "-fsyntax-only -x c %s 2>&1; echo status $?"):format(path))
     local output = pipe:read("*a")
     pipe:close()
     os.remove(path)
@@ -48,11 +49,15 @@ end
 local LIBRARIES = {
     {
         name = "postern", header = HEADER, declarations = core.declarations, lib = core.lib,
-        structs = 6, functions = 41,
+        structs = 8, functions = 44,
     },
     {
         name = "postern_http", header = HTTP_HEADER, declarations = core.http_declarations,
-        lib = core.http(), structs = 3, functions = 8,
+        lib = core.http(), structs = 5, functions = 34,
+    },
+    {
+        name = "postern_tls", header = TLS_HEADER, declarations = core.tls_declarations,
+        lib = core.tls(), structs = 2, functions = 15,
     },
 }
 
@@ -102,6 +107,8 @@ describe("the loaded libraries", function()
         assert.has_error(function() return core.lib.postern__free end)
         assert.has_error(function() return core.http().postern__free end)
         assert.has_error(function() return core.http().llhttp_init end)
+        assert.has_error(function() return core.tls().postern__free end)
+        assert.has_error(function() return core.tls().postern_status_name end)
         assert.has_error(function() return core.http().postern_status_name end)
     end)
 end)

@@ -35,7 +35,7 @@ extern "C" {
 
 /* ---- Version ------------------------------------------------------------ */
 
-enum { POSTERN_ABI = 3 }; /* changes whenever a declaration below does */
+enum { POSTERN_ABI = 4 }; /* changes whenever a declaration below does */
 
 /* The version of the loaded library: "major.minor.patch", and its ABI. */
 const char *postern_version(void);
@@ -369,6 +369,60 @@ typedef struct postern_decision {
  * is allocated and nothing outside the core is called. */
 int32_t postern_evaluate(const postern_set *set, postern_request *request,
                          postern_decision *decision);
+
+/* ---- Question ----------------------------------------------------------- */
+
+/* One call asked of several sets in one go, for a caller who asks the same
+ * sets again and again: what stays the same is written down once, what differs
+ * is put in its place before each call. Every text is the caller's and only
+ * read during the call. */
+enum {
+    POSTERN_QUESTION_PIECES = 5,
+    POSTERN_QUESTION_VALUES = 32,
+    POSTERN_QUESTION_KEYS = 32,
+    POSTERN_QUESTION_ASKS = 6
+};
+
+/* A set and how it sees the call. */
+typedef struct postern_ask {
+    const postern_set *set;
+    postern_span principal;
+    int32_t flags; /* as of postern_request_principal */
+    /* By key of the set: which of the question's values it has, or -1. */
+    int8_t values[POSTERN_QUESTION_KEYS];
+} postern_ask;
+
+typedef struct postern_question {
+    postern_span action;
+    postern_span resource[POSTERN_QUESTION_PIECES]; /* joined; NULL adds nothing */
+    uint32_t skip; /* bytes of the last piece that are left out */
+    uint32_t ask_count;
+    postern_span values[POSTERN_QUESTION_VALUES]; /* NULL: the key is absent */
+    postern_ask asks[POSTERN_QUESTION_ASKS];
+    postern_decision decisions[POSTERN_QUESTION_ASKS]; /* what each set says */
+} postern_question;
+
+/* Asks every set of the question and returns what they say as one number: five
+ * bits for each, the first lowest, outcome times 8 plus match. Returns -1 when
+ * any of them is undecided or cannot be asked, whatever the others say; that is
+ * no decision. `request` is scratch of any set's making, and bound to the last
+ * set afterwards. */
+int32_t postern_question_ask(postern_question *question, postern_request *request);
+
+/* ---- Plain texts -------------------------------------------------------- */
+
+/* Whether a text is one address in its one spelling: a dotted quad, or IPv6 as
+ * RFC 5952 writes it and not one that stands for IPv4. 1 or 0. */
+int32_t postern_address_plain(const char *text, size_t length);
+
+/* The length of the path of a request target, up to its query, when nobody can
+ * read it in two ways; else -1. `routed` is the path as a host decoded it, or
+ * NULL; when it is given it has to be the target's path decoded once, otherwise
+ * the target may hold nothing encoded. A path that is plain begins with `/` and
+ * holds, decoded, no `%`, `\`, `;`, `#`, control character, encoded slash, empty
+ * segment, or segment `.` or `..`, and is UTF-8. */
+int32_t postern_path_plain(const char *target, size_t target_length, const char *routed,
+                           size_t routed_length);
 
 /* ---- Explain ------------------------------------------------------------ */
 

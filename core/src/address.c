@@ -153,3 +153,65 @@ unsigned postern__prefix_limit(postern_span text) {
     postern_span before_slash = {text.text, postern__span_find(text, 0, '/')};
     return read_address(before_slash, &address) ? bits_of(&address) : 0;
 }
+
+/* ---- The one spelling ----------------------------------------------------*/
+
+enum { SPELLED = 40 }; /* eight groups, the colons between them, and one byte more */
+
+/* The first of the longest runs of two or more zero groups, or none: from 8. */
+static int longest_zeros(const uint16_t groups[GROUPS], int *count) {
+    int from = GROUPS;
+    *count = 1; /* a single zero group is written */
+    for (int i = 0; i < GROUPS;) {
+        int end = i;
+        while (end < GROUPS && groups[end] == 0) end++;
+        if (end - i > *count) {
+            from = i;
+            *count = end - i;
+        }
+        i = end + 1;
+    }
+    return from;
+}
+
+static char *write_group(char *to, unsigned group) {
+    static const char digits[] = "0123456789abcdef";
+    for (int shift = 12; shift > 0; shift -= 4) {
+        if (group >> shift != 0) *to++ = digits[group >> shift & 0xF];
+    }
+    *to++ = digits[group & 0xF];
+    return to;
+}
+
+/* IPv6 as RFC 5952, section 4, writes it; returns the length. */
+static size_t write_ipv6(char out[SPELLED], const postern__address *address) {
+    uint16_t groups[GROUPS];
+    for (int i = 0; i < GROUPS; i++) {
+        uint64_t half = i < 4 ? address->high : address->low;
+        groups[i] = (uint16_t)(half >> (48 - 16 * (i % 4)));
+    }
+    int count, from = longest_zeros(groups, &count);
+    char *to = out;
+    for (int i = 0; i < GROUPS; i++) {
+        if (i == from) {
+            *to++ = ':';
+            i += count - 1;
+            if (i == GROUPS - 1) *to++ = ':';
+            continue;
+        }
+        if (i > 0) *to++ = ':';
+        to = write_group(to, groups[i]);
+    }
+    return (size_t)(to - out);
+}
+
+int32_t postern_address_plain(const char *text, size_t length) {
+    postern__address address;
+    postern_span given = {text, length};
+    /* What is read as a dotted quad has no leading zeros: it has one spelling. */
+    if (!read_address(given, &address)) return 0;
+    if (address.family == 4) return 1;
+    char out[SPELLED];
+    return !is_mapped(&address) &&
+           postern__span_equal(given, (postern_span){out, write_ipv6(out, &address)});
+}

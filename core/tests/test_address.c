@@ -248,6 +248,59 @@ static void masks_hold_the_leading_bits(void) {
     }
 }
 
+/* ---- The one spelling ---------------------------------------------------- */
+
+static bool is_plain(const char *text) { return postern_address_plain(text, strlen(text)) == 1; }
+
+static void one_spelling_is_plain(void) {
+    static const char *const plain[] = {
+        "0.0.0.0", "10.1.2.3", "255.255.255.255", "::", "::1", "1::", "2001:db8::1",
+        "2001:db8::1:0:0:1", "2001:0:0:1::1", "2001:db8:0:1:1:1:1:1", "1:2:3:4:5:6:7:8",
+        "fe80::abcd", "::ffff", "::fffe:102:304", "::102:304", "64:ff9b::102:304", "1:0:2::",
+        "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    };
+    static const char *const other[] = {
+        "", "a", "10.1.2", "10.1.2.03", "10.1.2.3:80", "[::1]", "::1%1", " ::1", "::1/128",
+        "::ffff:1.2.3.4", "::ffff:102:304", "::1.2.3.4", "2001:DB8::1", "2001:0db8::1",
+        "2001:db8:0:0::1", "2001:db8::0:1", "0:0:0:0:0:0:0:0", "::0", "0::", "1::2:0:0:3:0:0",
+        "2001:db8::1:1:1:1:1", "2001::1:0:0:0:1", "unix:",
+    };
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        CHECK_ROW(is_plain(plain[i]), plain[i]);
+    }
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+        CHECK_ROW(!is_plain(other[i]), other[i]);
+    }
+}
+
+/* Against the C library: what inet_ntop writes is plain, and only that. (glibc
+ * writes a dotted quad into some addresses below ::/96, which we do not.) */
+static void spells_as_inet_ntop(void) {
+    uint64_t seed = 1;
+    for (int i = 0; i < 100000; i++) {
+        unsigned char bytes[16];
+        for (int k = 0; k < 16; k += 2) {
+            seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+            unsigned value = (unsigned)(seed >> 40);
+            unsigned group = (value & 3) != 0 ? 0 : value >> 4 & ((value & 4) != 0 ? 0xF : 0xFFFF);
+            bytes[k] = (unsigned char)(group >> 8);
+            bytes[k + 1] = (unsigned char)group;
+        }
+        char text[INET6_ADDRSTRLEN];
+        if (inet_ntop(AF_INET6, bytes, text, sizeof text) == NULL || strchr(text, '.') != NULL) {
+            continue;
+        }
+        CHECK_ROW(is_plain(text), text);
+        char full[48];
+        int at = 0;
+        for (int k = 0; k < 16; k += 2) {
+            at += snprintf(full + at, sizeof full - (size_t)at, k > 0 ? ":%x" : "%x",
+                           bytes[k] << 8 | bytes[k + 1]);
+        }
+        CHECK_ROW(is_plain(full) == (strcmp(full, text) == 0), full);
+    }
+}
+
 TEST_MAIN(
     RUN(addresses_parse);
     RUN(other_text_is_no_address);
@@ -255,5 +308,7 @@ TEST_MAIN(
     RUN(prefixes_parse);
     RUN(other_text_is_no_prefix);
     RUN(limits_of_lengths_are_told);
-    RUN(masks_hold_the_leading_bits)
+    RUN(masks_hold_the_leading_bits);
+    RUN(one_spelling_is_plain);
+    RUN(spells_as_inet_ntop)
 )

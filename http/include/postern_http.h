@@ -1,4 +1,5 @@
-/* Postern's HTTP/1.1 reader: bytes in, one message out.
+/* What Postern's server speaks: a reader of HTTP/1.1, bytes in, one message
+ * out; a writer of responses; a writer of JSON; and what it has to ask the system.
  *
  * A library of its own, on llhttp, so that the core stays free of dependencies.
  * It is strict where the two ends of a connection could read a message
@@ -29,7 +30,7 @@ extern "C" {
 
 /* ffi:begin (plain declarations from here to ffi:end; LuaJIT reads them) */
 
-enum { POSTERN_HTTP_ABI = 1 }; /* changes whenever a declaration below does */
+enum { POSTERN_HTTP_ABI = 2 }; /* changes whenever a declaration below does */
 
 uint32_t postern_http_abi(void);
 
@@ -47,7 +48,8 @@ enum {
     POSTERN_HTTP_MAX_HEAD = 65536,    /* bytes of start line and headers; also of
         what a chunked body may have besides the body, and then some a chunk */
     POSTERN_HTTP_MAX_HEADERS = 128,   /* header lines */
-    POSTERN_HTTP_MAX_BODY = 1048576   /* bytes of the body, chunks joined */
+    POSTERN_HTTP_MAX_BODY = 1048576,  /* bytes of the body, chunks joined */
+    POSTERN_HTTP_KEEP_BYTES = 65536   /* no option: what reset keeps, at most */
 };
 
 /* All zeros is a reader of requests with every default. */
@@ -85,7 +87,8 @@ int32_t postern_http_feed(postern_http *reader, const char *bytes, size_t length
 int32_t postern_http_finish(postern_http *reader, postern_error *error);
 
 /* Ready for the next message. `no_body` other than 0: the next response has no
- * body whatever its head says, since it answers HEAD. Memory is kept. */
+ * body whatever its head says, since it answers HEAD. Memory is kept, up to
+ * POSTERN_HTTP_KEEP_BYTES for the head and as many for the body. */
 void postern_http_reset(postern_http *reader, int32_t no_body);
 
 void postern_http_free(postern_http *reader);
@@ -109,15 +112,165 @@ typedef struct postern_http_message {
     postern_span target;
     postern_span reason; /* of a response; may be empty */
     postern_span body;   /* empty until the message is complete */
+    /* Of a request, the parts of its target: as they were sent, nothing decoded.
+     * Their text is NULL where there is no such part; `/x?` has a query of no
+     * bytes. The authority is that of an absolute target, else Host's value. The
+     * path begins with `/`, or is `*`, which only OPTIONS may ask for. */
+    postern_span authority;
+    postern_span path;
+    postern_span query;
 } postern_http_message;
 
 /* What was read: NULL until the head is complete. It points into the reader and
  * holds until the reader is fed, reset or freed. */
 const postern_http_message *postern_http_read(const postern_http *reader);
 
+/* How many header lines of what was read have this name, given in lower case;
+ * `value` becomes the first one's, or NULL. It holds as the message does. */
+int32_t postern_http_find(const postern_http *reader, const char *name, size_t length,
+                          postern_span *value);
+
 /* The status code with which a server tells a client why it was refused: 400,
  * 413, 431, 500, 501 or 505; 0 as long as nothing is. */
 int32_t postern_http_answer(const postern_http *reader);
+
+/* ---- Writing responses -------------------------------------------------- */
+
+/* Answers, one after the other, into one buffer, to be sent together. What a
+ * server says by itself it adds itself: status line, Date, Content-Length,
+ * Connection. The rest of the head can be made beforehand. */
+typedef struct postern_http_writer postern_http_writer;
+
+enum {
+    POSTERN_HTTP_CLOSE = 1,    /* say that the connection ends with this answer */
+    POSTERN_HTTP_KEEP = 2,     /* say that it does not, which HTTP/1.0 has to be told */
+    POSTERN_HTTP_NO_BODY = 4   /* the body is only counted: it answers HEAD */
+};
+
+/* `allocator` may be NULL. */
+postern_http_writer *postern_http_writer_new(const postern_allocator *allocator,
+                                             postern_error *error);
+/* Empties it; the time stays, and as much memory as a reader keeps. */
+void postern_http_writer_reset(postern_http_writer *writer);
+void postern_http_writer_free(postern_http_writer *writer);
+
+/* The time for Date, in seconds since 1970, from then on; until then there is
+ * no Date. Costs next to nothing as long as the second is the same. */
+void postern_http_writer_time(postern_http_writer *writer, int64_t seconds);
+
+/* The flags with which to answer what was read. Whoever was refused, or has not
+ * sent a whole head, gets POSTERN_HTTP_CLOSE. */
+int32_t postern_http_flags(const postern_http *reader);
+
+/* Adds an answer. `lines` are further header lines, each with its CR LF, or
+ * none; the caller has seen to it that they are header lines. They and the body
+ * are copied. POSTERN_MISUSE, for a status that is none of 200 to 599, lines
+ * without an end, and a body for a status that has none (204 and 304), or
+ * POSTERN_NO_MEMORY; then nothing is added. */
+int32_t postern_http_writer_answer(postern_http_writer *writer, int32_t status,
+                                   const char *lines, size_t lines_length,
+                                   const char *body, size_t body_length, int32_t flags);
+
+/* Adds bytes as they are. POSTERN_OK or POSTERN_NO_MEMORY. */
+int32_t postern_http_writer_put(postern_http_writer *writer, const char *bytes, size_t length);
+
+/* What was added; it holds until the writer is used again. */
+void postern_http_writer_bytes(const postern_http_writer *writer, postern_span *out);
+
+/* ---- Writing JSON ------------------------------------------------------- */
+
+/* Writes one JSON text (RFC 8259) value by value, and sees to commas and
+ * nesting itself. The first failure stays: every later call returns its status
+ * and writes nothing, and there is no text, until reset. So a caller may write
+ * everything and ask once, at the end. All text is copied.
+ *
+ * POSTERN_MISUSE is a call where it cannot be: a value without a key in an
+ * object, a key outside of one, a key after a key, a close without an open or
+ * with a key that has no value, a second value at the top. That a key stands
+ * once in its object is the caller's business. */
+typedef struct postern_json postern_json;
+
+enum {
+    POSTERN_JSON_DEPTH = 64,  /* open containers, as many as documents may have;
+        one more is POSTERN_LIMIT */
+    POSTERN_JSON_KEEP = 65536 /* bytes of memory at most that reset keeps */
+};
+
+/* `allocator` may be NULL. */
+postern_json *postern_json_new(const postern_allocator *allocator, postern_error *error);
+void postern_json_reset(postern_json *writer);
+void postern_json_free(postern_json *writer);
+
+int32_t postern_json_object(postern_json *writer);
+int32_t postern_json_array(postern_json *writer);
+int32_t postern_json_close(postern_json *writer); /* the innermost of them */
+
+/* Escaped is what must be: `"`, `\` and control characters below U+0020. Each
+ * byte that is part of no code point of well-formed UTF-8 becomes U+FFFD: text
+ * of clients ends up in answers and logs, and those have to be readable. */
+int32_t postern_json_key(postern_json *writer, const char *text, size_t length);
+int32_t postern_json_string(postern_json *writer, const char *text, size_t length);
+
+/* The fewest digits that read back as the same double; whole numbers below
+ * 9.2e18 without fraction and exponent. POSTERN_VALUE for NaN and infinities. */
+int32_t postern_json_number(postern_json *writer, double number);
+
+int32_t postern_json_boolean(postern_json *writer, int32_t truth);
+int32_t postern_json_null(postern_json *writer);
+
+/* One value that is JSON already, written as it is and not looked at. */
+int32_t postern_json_raw(postern_json *writer, const char *json, size_t length);
+
+/* The text, once it is whole; else POSTERN_MISUSE or the failure that stays.
+ * It holds until the writer is used again. */
+int32_t postern_json_text(const postern_json *writer, postern_span *out, postern_error *error);
+
+/* ---- Sockets, as the system knows them ---------------------------------- */
+
+/* What a server needs of Linux and an event loop does not offer. Descriptors
+ * stay the caller's. A failure is POSTERN_VALUE, with the system's reason. */
+
+/* Tells the service manager, with one datagram, as sd_notify(3) has it: `READY=1`
+ * and the like. `path` is what NOTIFY_SOCKET says: a path, or `@` and an abstract
+ * name. Waits for a second at most, when nobody takes datagrams. */
+int32_t postern_http_notify(const char *path, size_t path_length, const char *message,
+                            size_t length, postern_error *error);
+
+typedef enum postern_http_family {
+    POSTERN_HTTP_OTHER = 0,
+    POSTERN_HTTP_INET,
+    POSTERN_HTTP_INET6,
+    POSTERN_HTTP_UNIX
+} postern_http_family;
+
+/* A socket's own end. */
+typedef struct postern_http_socket {
+    int32_t family;
+    int32_t stream;    /* not 0: of connections, not datagrams */
+    int32_t listening; /* not 0: connections are accepted from it */
+    int32_t port;
+    uint32_t address_length;
+    char address[128]; /* an address; a path, `@` and an abstract name, or none */
+} postern_http_socket;
+
+/* Describes a descriptor that was handed over; fails when it is no socket. */
+int32_t postern_http_socket_of(int32_t fd, postern_http_socket *out, postern_error *error);
+
+typedef struct postern_http_credentials {
+    int32_t pid; /* 0 where the process is not to be seen from here */
+    uint32_t uid;
+    uint32_t gid;
+} postern_http_credentials;
+
+/* Who is at the other end of a Unix socket, as of when it was connected; fails
+ * for any other socket, and when nobody is. */
+int32_t postern_http_peer(int32_t fd, postern_http_credentials *out, postern_error *error);
+
+/* Lets others that do the same bind to the same port; before binding. */
+int32_t postern_http_reuse_port(int32_t fd, postern_error *error);
+
+/* Keeps a descriptor from programs that are run. */
+int32_t postern_http_close_on_exec(int32_t fd, postern_error *error);
 
 /* ffi:end */
 

@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "llhttp.h"
+#include "target.h"
 
 /* A head is kept until its last line is there and then parsed in one go, so
  * that every piece of it is one span of `head`:
@@ -134,13 +135,16 @@ static void fold_name(const postern__vector *head, postern_span name) {
     }
 }
 
-/* Nothing that ends the authority or hides another one in it. */
-static bool is_host(postern_span host) {
-    for (size_t i = 0; i < host.length; i++) {
-        unsigned char c = (unsigned char)host.text[i];
-        if (c <= ' ' || c >= 0x7F || strchr("/?#@\\,", c) != NULL) return false;
+/* How many lines have this name, which is in lower case as theirs are; the first
+ * one's value. */
+static int32_t find(const postern_http *reader, postern_span name, postern_span *value) {
+    int32_t count = 0;
+    for (size_t i = 0; i < reader->headers.count; i++) {
+        const postern_http_header *header = POSTERN__AT(&reader->headers, postern_http_header, i);
+        if (!postern__span_equal(header->name, name)) continue;
+        if (count++ == 0) *value = header->value;
     }
-    return true;
+    return count;
 }
 
 typedef struct framing {
@@ -176,7 +180,7 @@ static int check_framing(postern_http *reader, int minor) {
         return object(reader, 400, POSTERN_SYNTAX, "`Host` is given twice");
     if (request && found.hosts == 0 && minor == 1)
         return object(reader, 400, POSTERN_SYNTAX, "no `Host`");
-    if (request && !is_host(found.host))
+    if (request && !postern__target_is_host(found.host))
         return object(reader, 400, POSTERN_SYNTAX, "`Host` is no host");
     if (found.lengths > 1)
         return object(reader, 400, POSTERN_SYNTAX, "`Content-Length` is given twice");
@@ -190,6 +194,22 @@ static int check_framing(postern_http *reader, int minor) {
     if (found.codings > 0 && !same_word(found.coding, "chunked"))
         return object(reader, 501, POSTERN_VALUE,
                       "a `Transfer-Encoding` other than `chunked` is not taken");
+    return 0;
+}
+
+/* RFC 9112, section 3.2.2: a target that names the host says what Host says.
+ * Whoever believes the one and whoever believes the other then agree. */
+static int check_target(postern_http *reader) {
+    postern_http_message *message = &reader->message;
+    postern_span host = {NULL, 0};
+    const char *why = postern__target_split(message);
+    if (why != NULL) return object(reader, 400, POSTERN_SYNTAX, why);
+    int32_t hosts = find(reader, POSTERN__SPAN("host"), &host);
+    if (message->authority.text == NULL) {
+        message->authority = host;
+    } else if (hosts > 0 && !postern__span_equal_folded(message->authority, host)) {
+        return object(reader, 400, POSTERN_SYNTAX, "the target names another host than `Host`");
+    }
     return 0;
 }
 
@@ -208,6 +228,8 @@ static int on_headers_complete(llhttp_t *llhttp) {
     if (reader->options.kind == POSTERN_HTTP_REQUEST) {
         if (llhttp->method == HTTP_CONNECT)
             return object(reader, 501, POSTERN_VALUE, "the method `CONNECT` is not taken");
+        failed = check_target(reader);
+        if (failed != 0) return failed;
         /* Only an offer, which is not accepted: the request stays HTTP. */
         llhttp->upgrade = 0;
     } else if (llhttp->status_code == 101) {
@@ -265,7 +287,13 @@ static void begin_message(postern_http *reader) {
     reader->message = (postern_http_message){0};
 }
 
+static void give_back(postern__vector *vector) {
+    if (vector->capacity > POSTERN_HTTP_KEEP_BYTES) postern__vector_free(vector);
+}
+
 void postern_http_reset(postern_http *reader, int32_t no_body) {
+    give_back(&reader->head);
+    give_back(&reader->body);
     begin_message(reader);
     reader->no_body = no_body != 0;
     reader->answer = 0;
@@ -338,6 +366,20 @@ static bool ends_empty_line(const postern__vector *head) {
     return n == 2 || (n >= 4 && memcmp(end - 4, "\r\n\r\n", 4) == 0);
 }
 
+/* How many bytes there are before the next control character. */
+static size_t plain_run(const char *bytes, size_t length) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    size_t at = 0;
+    for (; length - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, bytes + at, sizeof word);
+        uint64_t delete = word ^ ones * 0x7F;
+        if ((((word - ones * ' ') & ~word) | ((delete - ones) & ~delete)) & high) break;
+    }
+    while (at < length && (unsigned char)bytes[at] >= ' ' && bytes[at] != 0x7F) at++;
+    return at;
+}
+
 /* Moves bytes into the head up to its end. MORE, COMPLETE (the head is whole)
  * or REFUSED. */
 static int32_t gather_head(postern_http *reader, const char *bytes, size_t length,
@@ -358,6 +400,11 @@ static int32_t gather_head(postern_http *reader, const char *bytes, size_t lengt
             *consumed = i + 1;
             return POSTERN_HTTP_COMPLETE;
         }
+        /* Nothing is wrong with what follows a byte other than CR. */
+        size_t run = bytes[i] == '\r' ? 0 : plain_run(bytes + i + 1, most - i - 1);
+        memcpy(head->items + head->count, bytes + i + 1, run);
+        head->count += run;
+        i += run;
     }
     *consumed = most;
     if (head->count == reader->options.max_head)
@@ -518,6 +565,21 @@ int32_t postern_http_finish(postern_http *reader, postern_error *error) {
 const postern_http_message *postern_http_read(const postern_http *reader) {
     bool known = reader->phase == PHASE_BODY || reader->phase == PHASE_COMPLETE;
     return known ? &reader->message : NULL;
+}
+
+int32_t postern_http_find(const postern_http *reader, const char *name, size_t length,
+                          postern_span *value) {
+    *value = (postern_span){NULL, 0};
+    if (postern_http_read(reader) == NULL) return 0;
+    return find(reader, (postern_span){name, length}, value);
+}
+
+int32_t postern_http_flags(const postern_http *reader) {
+    const postern_http_message *message = postern_http_read(reader);
+    if (message == NULL) return POSTERN_HTTP_CLOSE;
+    int32_t flags = same_text(message->method, "HEAD") ? POSTERN_HTTP_NO_BODY : 0;
+    if (!reader->keep_alive) return flags | POSTERN_HTTP_CLOSE;
+    return message->minor == 0 ? flags | POSTERN_HTTP_KEEP : flags;
 }
 
 int32_t postern_http_answer(const postern_http *reader) {

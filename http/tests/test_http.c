@@ -80,7 +80,8 @@ static const good_case GOOD[] = {
      "GET / 0 keep connection=[keep-alive] []", 0},
     {REQUEST, "GET / HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n",
      "GET / 1 close host=[a] connection=[close] []", 0},
-    {REQUEST, "GET http://b/ HTTP/1.1\r\n" HOST "\r\n", "GET http://b/ 1 keep host=[a] []", 0},
+    {REQUEST, "GET HTTP://A/ HTTP/1.1\r\n" HOST "\r\n", "GET HTTP://A/ 1 keep host=[a] []", 0},
+    {REQUEST, "GET http://b/ HTTP/1.0\r\n\r\n", "GET http://b/ 0 close []", 0},
     {REQUEST, "OPTIONS * HTTP/1.1\r\n" HOST "\r\n", "OPTIONS * 1 keep host=[a] []", 0},
     {REQUEST, "GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / 1 keep host=[] []", 0},
     {REQUEST, "GET / HTTP/1.1\r\nhOsT:\t[::1]:80 \t\r\nX-A_b: \xE4 c\t d \r\nx-a_B:2\r\n\r\n",
@@ -125,6 +126,103 @@ static void test_messages(void) {
             postern_http_free(reader);
         }
     }
+}
+
+static const char *quoted(postern_span span) {
+    static char text[4][128];
+    static int next;
+    next = (next + 1) % 4;
+    if (span.text == NULL) return "(none)";
+    snprintf(text[next], sizeof text[next], "%.*s", (int)span.length, span.text);
+    return text[next];
+}
+
+static void test_parts_of_the_target(void) {
+    static const struct { const char *bytes, *authority, *path, *query; } rows[] = {
+        {"GET /a?b HTTP/1.1\r\n" HOST "\r\n", "a", "/a", "b"},
+        {"GET http://A/b HTTP/1.1\r\n" HOST "\r\n", "A", "/b", "(none)"},
+        {"GET / HTTP/1.0\r\n\r\n", "(none)", "/", "(none)"},
+        {"GET / HTTP/1.1\r\nHost:\r\n\r\n", "", "/", "(none)"},
+        {"OPTIONS * HTTP/1.1\r\n" HOST "\r\n", "a", "*", "(none)"},
+    };
+    postern_http *reader = reader_of(REQUEST);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t used;
+        postern_http_reset(reader, 0);
+        CHECK(postern_http_feed(reader, rows[i].bytes, strlen(rows[i].bytes), &used, NULL) ==
+              POSTERN_HTTP_COMPLETE);
+        const postern_http_message *message = postern_http_read(reader);
+        CHECK_TEXT(quoted(message->authority), rows[i].authority);
+        CHECK_TEXT(quoted(message->path), rows[i].path);
+        CHECK_TEXT(quoted(message->query), rows[i].query);
+    }
+    postern_http_free(reader);
+}
+
+static int32_t count_of(const postern_http *reader, const char *name, postern_span *value) {
+    return postern_http_find(reader, name, strlen(name), value);
+}
+
+static void test_find(void) {
+    static const char bytes[] =
+        "GET / HTTP/1.1\r\nHost: a\r\nX-Y: 1\r\nEmpty:\r\nx-y: 2\r\n\r\n";
+    postern_http *reader = reader_of(REQUEST);
+    postern_span value = {"x", 1};
+    size_t used;
+    CHECK(count_of(reader, "host", &value) == 0 && value.text == NULL);
+    postern_http_feed(reader, bytes, 40, &used, NULL);
+    CHECK(count_of(reader, "host", &value) == 0); /* the head is not whole */
+    postern_http_feed(reader, bytes + 40, sizeof bytes - 41, &used, NULL);
+    CHECK(count_of(reader, "host", &value) == 1);
+    CHECK_TEXT(quoted(value), "a");
+    CHECK(count_of(reader, "x-y", &value) == 2);
+    CHECK_TEXT(quoted(value), "1");
+    CHECK(count_of(reader, "empty", &value) == 1 && value.length == 0);
+    CHECK(count_of(reader, "x-", &value) == 0 && value.text == NULL);
+    CHECK(count_of(reader, "x-yz", &value) == 0);
+    CHECK(postern_http_find(reader, NULL, 0, &value) == 0);
+    postern_http_reset(reader, 0);
+    CHECK(count_of(reader, "host", &value) == 0);
+    postern_http_free(reader);
+}
+
+/* A connection that waits for its next request keeps little. */
+static void test_reset_gives_back(void) {
+    postern__failing_alloc failing;
+    postern__failing_alloc_init(&failing, 0);
+    postern_http_options options = {.allocator = &failing.allocator};
+    postern_http *reader = postern_http_new(&options, NULL);
+    static const char head[] = "PUT / HTTP/1.1\r\n" HOST "Content-Length: 200000\r\n\r\n";
+    static char body[200000];
+    size_t used;
+    postern_http_feed(reader, head, sizeof head - 1, &used, NULL);
+    CHECK(postern_http_feed(reader, body, sizeof body, &used, NULL) == POSTERN_HTTP_COMPLETE);
+    CHECK(failing.live > sizeof body);
+    postern_http_reset(reader, 0);
+    CHECK(failing.live < 16384);
+    postern_http_free(reader);
+    CHECK(failing.live == 0);
+}
+
+static void test_flags(void) {
+    static const struct { const char *bytes; int32_t flags; } rows[] = {
+        {"GET / HTTP/1.1\r\n" HOST "\r\n", 0},
+        {"HEAD / HTTP/1.1\r\n" HOST "\r\n", POSTERN_HTTP_NO_BODY},
+        {"HEAD / HTTP/1.0\r\n\r\n", POSTERN_HTTP_NO_BODY | POSTERN_HTTP_CLOSE},
+        {"GET / HTTP/1.1\r\n" HOST "Connection: x, Close\r\n\r\n", POSTERN_HTTP_CLOSE},
+        {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", POSTERN_HTTP_KEEP},
+        {"PUT / HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\n", 0}, /* the body is on its way */
+        {"GET / HTTP/1.1\r\n", POSTERN_HTTP_CLOSE},
+        {"GET / HTTP/1.1\r\n\r\n", POSTERN_HTTP_CLOSE}, /* refused */
+    };
+    postern_http *reader = reader_of(REQUEST);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t used;
+        postern_http_reset(reader, 0);
+        postern_http_feed(reader, rows[i].bytes, strlen(rows[i].bytes), &used, NULL);
+        CHECK_ROW(postern_http_flags(reader) == rows[i].flags, rows[i].bytes);
+    }
+    postern_http_free(reader);
 }
 
 typedef struct bad_case {
@@ -190,6 +288,13 @@ static const bad_case BAD[] = {
     {REQUEST, GET_A "HOST: b\r\n\r\n", 400, POSTERN_SYNTAX, "`Host` is given twice"},
     {REQUEST, "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400, POSTERN_SYNTAX, "`Host` is no host"},
     {REQUEST, "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", 400, POSTERN_SYNTAX, "`Host` is no host"},
+    {REQUEST, "GET http://b/ HTTP/1.1\r\n" HOST "\r\n", 400, POSTERN_SYNTAX,
+     "the target names another host than `Host`"},
+    {REQUEST, "GET http://a:80/ HTTP/1.1\r\n" HOST "\r\n", 400, POSTERN_SYNTAX, "another host"},
+    {REQUEST, "GET http://u@a/ HTTP/1.1\r\n" HOST "\r\n", 400, POSTERN_SYNTAX, "is no host"},
+    {REQUEST, "GET ftp://a/ HTTP/1.1\r\n" HOST "\r\n", 400, POSTERN_SYNTAX, "a target that is"},
+    {REQUEST, "GET /#a HTTP/1.1\r\n" HOST "\r\n", 400, POSTERN_SYNTAX, "with a fragment"},
+    {REQUEST, "GET * HTTP/1.1\r\n" HOST "\r\n", 400, POSTERN_SYNTAX, "is for `OPTIONS`"},
     {REQUEST, GET_A "Content-Length: 1\r\nContent-Length: 1\r\n\r\na", 400, POSTERN_SYNTAX,
      "Content-Length"},
     {REQUEST, GET_A "Content-Length: 1, 1\r\n\r\na", 400, POSTERN_SYNTAX, "Content-Length"},
@@ -438,6 +543,7 @@ static void test_misuse(void) {
     CHECK(postern_http_abi() == POSTERN_HTTP_ABI);
 }
 
-TEST_MAIN(RUN(test_messages); RUN(test_refusals); RUN(test_limits); RUN(test_overhead);
+TEST_MAIN(RUN(test_messages); RUN(test_parts_of_the_target); RUN(test_find);
+          RUN(test_flags); RUN(test_reset_gives_back); RUN(test_refusals); RUN(test_limits); RUN(test_overhead);
           RUN(test_interim); RUN(test_finish); RUN(test_head_alone); RUN(test_pipelining);
           RUN(test_failing_allocations); RUN(test_misuse))

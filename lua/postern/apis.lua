@@ -52,7 +52,7 @@ local function new_ids(ids, pause)
         slots = slots * 2
     end
     local self = {
-        mask = slots - 1, slots = ffi.new("uint32_t[?]", slots),
+        mask = slots - 1, count = #ids, slots = ffi.new("uint32_t[?]", slots),
         starts = ffi.new("uint32_t[?]", #ids + 1),
     }
     local text = table.concat(ids)
@@ -169,7 +169,28 @@ function _M.pack(apis, pause)
         pause()
     end
     packed.ids = new_ids(ids, pause)
-    return setmetatable(rest, { __index = function(_, id) return unpacked(packed, id) end })
+    return setmetatable(rest, {
+        __index = function(_, id) return unpacked(packed, id) end, packed = packed,
+    })
+end
+
+
+--- The ids of APIs, packed or not, in order.
+-- @tparam table apis
+-- @treturn {string,...}
+function _M.ids(apis)
+    local found = {}
+    for id in pairs(apis) do
+        found[#found + 1] = id
+    end
+    local meta = getmetatable(apis)
+    local ids = meta and meta.packed.ids
+    for place = 0, ids and ids.count - 1 or -1 do
+        local start = ids.starts[place]
+        found[#found + 1] = ffi.string(ids.texts + start, ids.starts[place + 1] - start)
+    end
+    table.sort(found)
+    return found
 end
 
 

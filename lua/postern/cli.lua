@@ -1,10 +1,10 @@
---- The command line: `postern eval`, `explain`, `test`, `version`, `help`.
+--- The command line: `postern eval`, `explain`, `test`, `serve`, `store`, `version`, `help`.
 --
 -- Exit status: 0 allowed (or all cases as expected), 1 denied (or not as expected), 2 error.
 --
 -- *Dependencies*: argparse, dkjson, postern.host.plain, postern.context, postern.document,
 -- postern.set, postern.rules, postern.flow, postern.estate, postern.cases, postern.ffi,
--- postern.cli.test (when called)
+-- postern.cli.serve, postern.cli.store and postern.cli.test (when called)
 --
 -- @module postern.cli
 local argparse = require("argparse")
@@ -102,16 +102,30 @@ local function add_question(command)
 end
 
 
--- The command needs luassert and its neighbours, which come with busted; the others do without.
-local function test_command()
-    local ok, command = pcall(require, "postern.cli.test")
+-- What `require` answered for a command that needs more than the others do.
+local function loaded(name, remedy, ok, command)
     if not ok and command:find("^module '[^']+' not found") then
-        error({ failure = ("`postern test` needs %s: install the package lua-busted")
-            :format(command:match("'([^']+)'")) }, 0)
+        error({ failure = ("`postern %s` needs %s: install %s")
+            :format(name, command:match("'([^']+)'"), remedy) }, 0)
     elseif not ok then
         error(command, 0)
     end
     return command
+end
+
+
+local function test_command()
+    return loaded("test", "the package lua-busted", pcall(require, "postern.cli.test"))
+end
+
+
+local function serve_command()
+    return loaded("serve", "what README.md lists", pcall(require, "postern.cli.serve"))
+end
+
+
+local function store_command()
+    return loaded("store", "what README.md lists", pcall(require, "postern.cli.store"))
 end
 
 
@@ -141,11 +155,25 @@ local function make_parser(wanted)
         test_command().add(test)
     end
 
+    local serve = parser:command("serve", "Answer requests over HTTP.")
+    add_help(serve, wanted)
+    if wanted.serve then
+        serve_command().add(serve)
+    end
+
+    local store = parser:command("store", "Make the store of an estate, or go over one.")
+    add_help(store, wanted)
+    if wanted.store then
+        store_command().add(store)
+    end
+
     add_help(parser:command("version", "Show the version."), wanted)
     local help = parser:command("help", "Show help for a command.")
     add_help(help, wanted)
     help:argument("topic", "The command."):args("?")
-    return parser, { eval = eval, explain = explain, test = test, help = help }
+    return parser, {
+        eval = eval, explain = explain, test = test, serve = serve, store = store, help = help,
+    }
 end
 
 
@@ -778,6 +806,14 @@ function COMMANDS.test(host, options)
     return test_command().run(host, options)
 end
 
+function COMMANDS.serve(host, options)
+    return serve_command().run(host, options)
+end
+
+function COMMANDS.store(host, options)
+    return store_command().run(host, options)
+end
+
 function COMMANDS.version(host)
     host.out(("postern %s (ABI %d)"):format(core.version, core.abi))
     return ALLOWED
@@ -787,7 +823,8 @@ function COMMANDS.help(host, options, parser, commands)
     local command = parser
     if options.topic then
         command = commands[options.topic]
-            or misuse("no help for `%s`: there is help for eval, explain and test", options.topic)
+            or misuse("no help for `%s`: there is help for eval, explain, test, serve and store",
+                      options.topic)
     end
     host.out(command:get_help())
     return ALLOWED
@@ -795,10 +832,13 @@ end
 
 
 local function run(host, argv)
-    local wanted = { test = argv[1] == "test" or argv[2] == "test" }
+    local wanted = {}
+    for _, name in ipairs({ "test", "serve", "store" }) do
+        wanted[name] = argv[1] == name or argv[2] == name
+    end
     local parser, commands = make_parser(wanted)
     if #argv == 0 then
-        misuse("give a command: eval, explain, test, version or help")
+        misuse("give a command: eval, explain, test, serve, store, version or help")
     end
     local ran, ok, options = pcall(parser.pparse, parser, argv)
     if wanted.help then

@@ -52,7 +52,8 @@ end
 
 --- Adds a problem. The same one told twice stays one.
 -- @tparam Problems problems
--- @tparam table place `{file, line, column}`; without a line it concerns the whole file
+-- @tparam table place `{file, line, column}`; without a line it concerns the whole file; optionally
+-- `policy`, the name of the policy that is at fault, and `code`
 -- @tparam string message
 function _M.add(problems, place, message)
     message = message:gsub("%s*\n%s*", " ")
@@ -63,6 +64,7 @@ function _M.add(problems, place, message)
     problems.told[key] = true
     problems[#problems + 1] = {
         file = place.file, line = place.line, column = place.column, message = message,
+        policy = place.policy, code = place.code,
     }
 end
 

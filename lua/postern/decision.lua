@@ -113,6 +113,62 @@ function _M.new(verdict, trace)
 end
 
 
+-- A decision that is made of little: a list whose first item is its seal.
+local Sealed = {}
+
+function Sealed.__index(self, name)
+    local seal = rawget(self, 1)
+    local value = seal.fields[name]
+    if value == nil then
+        value = Decision[name]
+    end
+    if value == nil and name == "trace" then
+        value = seal.trace(self)
+        rawset(self, name, value)
+    elseif value == nil and name == "gates" then
+        -- A table of its own, as every decision has.
+        value = {}
+        for gate, state in pairs(seal.gates) do
+            value[gate] = state
+        end
+        rawset(self, name, value)
+    elseif value == nil and name == "deciding" then
+        value = deciding_of(self.trace)
+        rawset(self, name, value)
+    end
+    return value
+end
+
+
+--- Makes what decisions have in common that share a verdict.
+-- @tparam table verdict as for `new`
+-- @tparam boolean same_account
+-- @tparam string revision of the estate
+-- @tparam function trace makes the trace of a decision with this seal, see `new`
+-- @treturn Seal for `sealed`
+function _M.seal(verdict, same_account, revision, trace)
+    local fields = {}
+    for name, value in pairs(verdict) do
+        fields[name] = value
+    end
+    fields.gates = nil
+    fields.allowed = verdict.decision == OUTCOMES.ALLOWED
+    fields.same_account = same_account
+    fields.status = verdict.status or status_of(verdict)
+    fields.revision = revision
+    return { fields = fields, gates = verdict.gates, trace = trace }
+end
+
+
+--- Makes a decision of what is kept of it; whatever else it has is made when somebody asks.
+-- @tparam table kept a list nobody else holds, of plain values: the seal first, then what the
+-- seal's `trace` reads
+-- @treturn Decision as of `new`
+function _M.sealed(kept)
+    return setmetatable(kept, Sealed)
+end
+
+
 local NOBODY = { entries = function() return {} end, deciding = function() return nil end }
 NOBODY.__index = NOBODY
 

@@ -386,6 +386,21 @@ local function check_language(job)
 end
 
 
+--- The code of what keeps a policy from compiling, also of one that is no endpoint's.
+-- @tparam string text
+-- @tparam string policy_type of the core: `resource`, `endpoint`, `gateway_endpoint`
+-- @tparam table failure what the core said of it
+-- @treturn string `InvalidPolicyDocument.Structure`
+function _M.code_of(text, policy_type, failure)
+    local job = { text = text, name = failure.name, policy_type = policy_type, failure = failure }
+    local found = check_json(job)
+    for _, check in ipairs(found and {} or LANGUAGE) do
+        found = found or check(job)
+    end
+    return found.code
+end
+
+
 -- ---- The rules of endpoints ------------------------------------------------------
 
 

@@ -6,7 +6,7 @@
 -- way ends in a deny with a reason, here and nowhere else.
 --
 -- *Dependencies*: postern.cidr, postern.cache, postern.decision, postern.request, postern.path,
--- postern.services, postern.identities, postern.scripts, postern.flow
+-- postern.services, postern.identities, postern.scripts, postern.flow, postern.plan
 --
 -- @module postern.engine
 local cidrs = require("postern.cidr")
@@ -18,6 +18,7 @@ local scripts = require("postern.scripts")
 local services = require("postern.services")
 local identities = require("postern.identities")
 local flows = require("postern.flow")
+local plans = require("postern.plan")
 
 
 local _M = {}
@@ -39,6 +40,9 @@ _M.MEMBERS = {
     route = "string", action = "string", resource = "string", resourceAccount = "string",
     connection = "table",
 }
+
+-- Members that may also be a function, which is called when somebody first wants to know.
+local LATER = { headers = true, query = true }
 
 -- The service whose calls are decided by an API's own policies.
 local API_SERVICE = "execute-api"
@@ -73,7 +77,8 @@ local function check_members(request)
         local wanted = _M.MEMBERS[name]
         if not wanted then
             refuse(FAULT, "unknown member `%s` of the request", tostring(name))
-        elseif wanted ~= "any" and type(value) ~= wanted then
+        elseif wanted ~= "any" and type(value) ~= wanted
+            and not (LATER[name] and type(value) == "function") then
             refuse(FAULT, "`%s` is a %s: give a %s", name, type(value), wanted)
         end
     end
@@ -89,12 +94,12 @@ end
 
 
 -- Header names in lower case, each with a list of its values.
-local function headers_of(request)
-    if not request.headers then
+local function headers_of(given)
+    if not given then
         return NONE
     end
     local headers, count = {}, 0
-    for name, values in pairs(request.headers) do
+    for name, values in pairs(given) do
         if type(name) ~= "string" or headers[name:lower()] then
             refuse(BAD, "the header `%s` is given twice in different letter case, or has no name",
                    tostring(name))
@@ -113,6 +118,67 @@ local function headers_of(request)
         headers[name:lower()] = values
     end
     return headers
+end
+
+
+-- What a member that is a function answers, a table.
+local function later(name, make)
+    local ok, value, err = pcall(make)
+    if not ok then
+        value, err = nil, value
+    end
+    if type(value) ~= "table" then
+        refuse(FAULT, "`%s`: %s", name, value == nil and tostring(err)
+            or ("the function answers a %s: give a table"):format(type(value)))
+    end
+    return name == "headers" and headers_of(value) or value
+end
+
+
+-- `http` of a context, where headers or query are functions. Each is called once at most. A refusal
+-- is kept: whoever asked may have caught it, and the request is refused all the same.
+local function with_later(http, request)
+    local behind = { refusal = nil }
+    function behind.__index(self, name)
+        local make = LATER[name] and request[name]
+        if type(make) ~= "function" then
+            return nil
+        elseif behind.refusal then
+            error(behind.refusal.error, 0)
+        end
+        local ok, value = pcall(later, name, make)
+        if not ok then
+            behind.refusal = type(value) == "table" and value
+                or { reason = "error", status = FAULT, error = tostring(value) }
+            error(behind.refusal.error, 0)
+        end
+        rawset(self, name, value)
+        return value
+    end
+    -- What private packs see of it.
+    function behind.__view(self)
+        local view = { headers = self.headers, query = self.query }
+        for name, value in pairs(self) do
+            view[name] = value
+        end
+        return view
+    end
+    return setmetatable(http, behind)
+end
+
+
+local function completed_http(http, request)
+    local headers, query = request.headers, request.query
+    if type(headers) ~= "function" then
+        http.headers = headers_of(headers)
+    end
+    if type(query) ~= "function" then
+        http.query = query
+    end
+    if http.headers and type(query) ~= "function" then
+        return http
+    end
+    return with_later(http, request)
 end
 
 
@@ -164,11 +230,11 @@ local function http_of(api, request)
     if not path then
         refuse(BAD, "%s", why)
     end
-    return {
+    return completed_http({
         method = request.method or "GET", path = path, raw_path = request.raw_path,
-        host = request.host, scheme = request.scheme or "https", headers = headers_of(request),
-        query = request.query, body_sha256 = request.body_sha256,
-    }
+        host = request.host, scheme = request.scheme or "https", headers = nil,
+        query = nil, body_sha256 = request.body_sha256,
+    }, request)
 end
 
 
@@ -730,10 +796,11 @@ local function decide_api(estate, request, seen)
     local made = flow_of(estate, api, API_SERVICE, context.endpoint, domain, known,
                          caller.account or "", api.account)
     local gateway, kept = gateway_of(made, api, request, context, domain, signature)
+    local keys = plan_of(estate, made, api)
     local source = {
         principal = caller.arn or "*", action = action, resource = resource,
         resourceAccount = api.account,
-        context = fill_keys(estate, plan_of(estate, made, api), context, given_keys(request)),
+        context = fill_keys(estate, keys, context, given_keys(request)),
         folded = true, gateway = gateway, call = context,
     }
     if api.authorizer then
@@ -743,6 +810,12 @@ local function decide_api(estate, request, seen)
     -- The pack's own name for what the flow refuses is the more exact one.
     if signature and SIGNATURES[decision.code] == signature then
         decision.code = code
+    end
+    if estate.plans and estate.plans.wanted == request then
+        pcall(estate.plans.learn, estate.plans, {
+            request = request, api = api, context = context, source = source, decision = decision,
+            pack = made.flow.pack, keys = keys,
+        })
     end
     if decision.allowed and #questions > 0 then
         return decide_further(estate, made, api, decision, context, questions)
@@ -785,7 +858,7 @@ local function decide_action(estate, request, seen)
     if seen then
         seen.context = context
     end
-    context.http = { headers = headers_of(request), scheme = request.scheme or "https" }
+    context.http = completed_http({ headers = nil, scheme = request.scheme or "https" }, request)
     local caller, known = principal_of(estate, request, context)
     context.principal = caller
     if estate.hooks then
@@ -844,6 +917,7 @@ function _M.prepare(estate, options)
         end
     end
     index_principals(estate)
+    estate.plans = plans.new(estate)
     return scripts.start(estate, options)
 end
 
@@ -860,12 +934,33 @@ end
 
 
 -- `seen`, where hooks want it, gets the context, also of a request that fails later.
-local function decide(estate, request, seen)
-    check_members(request)
+local function decide_checked(estate, request, seen)
     local decision = (request.action and decide_action or decide_api)(estate, request, seen)
     decision.reachability, decision.unreachable =
         reachability(estate, request, estate.endpoints[request.vpce])
     return decision
+end
+
+
+-- The same where headers or query may be refused on the way, by whatever wanted to know them.
+local function decide_later(estate, request, seen)
+    local ok, decision = pcall(decide_checked, estate, request, seen)
+    local behind = seen.context and seen.context.http and getmetatable(seen.context.http)
+    if behind and behind.refusal then
+        error(behind.refusal, 0)
+    elseif not ok then
+        error(decision, 0)
+    end
+    return decision
+end
+
+
+local function decide(estate, request, seen)
+    check_members(request)
+    if type(request.headers) == "function" or type(request.query) == "function" then
+        return decide_later(estate, request, seen or {})
+    end
+    return decide_checked(estate, request, seen)
 end
 
 
@@ -914,7 +1009,14 @@ function _M.decide(estate, request)
     if estate.hooks then
         return decide_with_hooks(estate, request)
     end
-    local ok, decision = pcall(decide, estate, request)
+    local ok, decision
+    if estate.plans then
+        ok, decision = pcall(estate.plans.decide, estate.plans, request)
+        if ok and decision then
+            return decision
+        end
+    end
+    ok, decision = pcall(decide, estate, request)
     if not ok then
         decision = denied(decision, request)
     end

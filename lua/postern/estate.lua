@@ -5,7 +5,7 @@
 --
 -- *Dependencies*: postern.cidr, postern.crypto, postern.config, postern.words, postern.network,
 -- postern.path, postern.set, postern.endpoint_services, postern.endpoint_policy, postern.packs,
--- postern.apis, postern.scripts, postern.engine
+-- postern.apis, postern.scripts, postern.engine, postern.store.record, postern.store.held
 --
 -- @module postern.estate
 local cidrs = require("postern.cidr")
@@ -21,6 +21,8 @@ local endpoint_services = require("postern.endpoint_services")
 local apis = require("postern.apis")
 local scripts = require("postern.scripts")
 local engine = require("postern.engine")
+local records = require("postern.store.record")
+local held = require("postern.store.held")
 
 
 local _M = {}
@@ -118,7 +120,8 @@ end
 
 
 local function read_policy(self, entry, member, name)
-    local path = config.resolve(name, entry.file)
+    local stored = member == "policy" and entry.stored
+    local path = stored or config.resolve(name, entry.file)
     local text, err = self.read(path)
     if not text then
         problem(self, entry, "`%s`: policy `%s`: %s", member, path, err)
@@ -127,6 +130,17 @@ local function read_policy(self, entry, member, name)
     self.policies[path] = self.policies[path]
         or { name = path, text = text, line = 1, column = 1 }
     return self.policies[path]
+end
+
+
+-- Why the policy of an API is not taken, by the codes that endpoint policies have.
+local function code_of(sources, policy_type, err)
+    for _, source in ipairs(policy_type == "resource" and sources or NONE) do
+        if source.name == err.name then
+            return endpoint_policies.code_of(source.text, policy_type, err)
+        end
+    end
+    return nil
 end
 
 
@@ -144,7 +158,8 @@ local function compile_sources(self, sources, policy_type, api_arn)
         if not set then
             local line = err.line > 0 and err.line or nil
             config.add(self.problems, {
-                file = err.name, line = line, column = line and err.column,
+                file = err.name, line = line, column = line and err.column, policy = err.name,
+                code = code_of(sources, policy_type, err),
             }, err.message)
         end
         self.sets[key] = set or false
@@ -197,8 +212,12 @@ local function check_size(self, entry)
     local limit = entry.members.policy_limit or API_POLICY_LIMIT
     local count = source and endpoint_policies.characters(source.text) or 0
     if count > limit then
-        problem(self, entry, "policy `%s` has %d characters, the limit is %d: shorten it, or raise "
-            .. "`policy_limit` if AWS raised it for you", source.name, count, limit)
+        config.add(self.problems, {
+            file = entry.file, line = entry.line, policy = source.name,
+            code = "InvalidPolicyDocument.Size",
+        }, ("api `%s`: policy `%s` has %d characters, the limit is %d: shorten it, or raise "
+            .. "`policy_limit` if AWS raised it for you")
+            :format(entry.id, source.name, count, limit))
     end
 end
 
@@ -379,6 +398,7 @@ function BUILD.api(self, entry)
         authorizer_ttl = members.authorizer_ttl,
         cognito_requires_allow = members.cognito_requires_allow,
         cache_invalidation = members.cache_invalidation,
+        asks_renewal = members.cache_invalidation ~= nil,
     }
     local key = traits_key(entry, traits)
     traits.shared = traits.domains == NONE and not traits.authorizer
@@ -491,8 +511,11 @@ end
 
 
 local function add_finding(list, entry, finding)
-    local place = finding.line > 0
-        and { file = finding.name, line = finding.line, column = finding.column } or entry
+    local place = { file = entry.file, line = entry.line }
+    if finding.line > 0 then
+        place = { file = finding.name, line = finding.line, column = finding.column }
+    end
+    place.code, place.policy = finding.code, finding.name
     local message = ("%s: %s"):format(finding.code, finding.message)
     if finding.line == 0 then
         message = ("endpoint `%s`: %s"):format(entry.id, message)
@@ -743,6 +766,56 @@ function BUILD.organization(self, entry)
 end
 
 
+-- ---- The store ---------------------------------------------------------------
+
+
+-- What a store holds for an API or endpoint stands in place of its member `policy`.
+local function put_in_place(self, folder, key, entry, record)
+    local active = record.active
+    if active.source == "policy" then
+        local text, err, path = held.policy(folder, key, active.policy, self.read)
+        if not text then
+            config.add(self.problems, { file = path }, err)
+        end
+        entry.stored = path
+        entry.members.policy = entry.word == "endpoint" and { path } or path
+    elseif active.source ~= "file" then
+        entry.members.policy = nil
+    end
+end
+
+
+-- Reads the store, so that every file of it counts for the revision and is watched.
+local function read_store(self)
+    local word = entries_of(self, "store")[1]
+    if not word then
+        return nil
+    end
+    local folder, revisions = config.resolve(word.value, word.file):gsub("(.)/+$", "%1"), {}
+    local keys, err, path = held.keys(folder, self.read)
+    if not keys then
+        config.add(self.problems, { file = path }, err)
+    end
+    for _, key in ipairs(keys or NONE) do
+        local kind, id = records.parts_of_key(key)
+        local entry = self.ids[kind] and self.ids[kind][id]
+        local record
+        record, err, path = held.record(folder, key, self.read)
+        if not record then
+            config.add(self.problems, { file = path }, err)
+        elseif not entry then
+            config.add(self.warnings, { file = path }, ("there is no %s `%s`: what the store holds "
+                .. "for it acts on nothing"):format(kind, id))
+        else
+            put_in_place(self, folder, key, entry, record)
+            revisions[key] = record.revision
+        end
+        self.pause()
+    end
+    return { folder = folder, revisions = revisions }
+end
+
+
 -- ---- Packs -----------------------------------------------------------------
 
 
@@ -884,6 +957,7 @@ local function build(self)
     load_packs(self)
     checker_of(self)
     local estate = { path = self.path, flow_names = FLOWS, identities = load_identities(self) }
+    estate.store = read_store(self)
     build_network(self, estate)
     estate.endpoints = build_all(self, "endpoint")
     estate.resources = build_all(self, "resource")
@@ -893,6 +967,9 @@ local function build(self)
     estate.accounts = organization and organization.accounts or {}
     estate.trusted_proxies = trusted_proxies(self)
     estate.answers, estate.mode = front_settings(self)
+    -- Checked by the server, which alone knows what may stand there.
+    local serve = entries_of(self, "serve")[1]
+    estate.serve = serve and { value = serve.value, file = serve.file, line = serve.line }
     self.accounts = estate.accounts
     estate.apis = build_all(self, "api")
     estate.domains = index_domains(self, estate.apis)
@@ -986,8 +1063,9 @@ end
 -- `postern.host.uv`), `pause` (a function that is called between any two pieces of the work, so
 -- that others get their turn), and `previous` (the estate in whose place this one comes: its packs
 -- may take over the state of theirs)
--- @treturn Estate|nil `warnings`: problems that keep nothing from working; `close` it when nobody
--- asks it any more
+-- @treturn Estate|nil `warnings`: problems that keep nothing from working; `store`: nil, or the
+-- `folder` of its store and `revisions`, from key to what was read; `close` it when nobody asks it
+-- any more
 -- @treturn Problems every problem; as text one line each, `file:line: message`
 function _M.open(path, options)
     local self = {

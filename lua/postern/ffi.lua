@@ -13,7 +13,7 @@ local ffi = require("ffi")
 
 
 local declarations = [[
-enum { POSTERN_ABI = 3 };
+enum { POSTERN_ABI = 4 };
 
 const char *postern_version(void);
 uint32_t postern_abi(void);
@@ -240,6 +240,38 @@ typedef struct postern_decision {
 int32_t postern_evaluate(const postern_set *set, postern_request *request,
                          postern_decision *decision);
 
+enum {
+    POSTERN_QUESTION_PIECES = 5,
+    POSTERN_QUESTION_VALUES = 32,
+    POSTERN_QUESTION_KEYS = 32,
+    POSTERN_QUESTION_ASKS = 6
+};
+
+typedef struct postern_ask {
+    const postern_set *set;
+    postern_span principal;
+    int32_t flags;
+
+    int8_t values[POSTERN_QUESTION_KEYS];
+} postern_ask;
+
+typedef struct postern_question {
+    postern_span action;
+    postern_span resource[POSTERN_QUESTION_PIECES];
+    uint32_t skip;
+    uint32_t ask_count;
+    postern_span values[POSTERN_QUESTION_VALUES];
+    postern_ask asks[POSTERN_QUESTION_ASKS];
+    postern_decision decisions[POSTERN_QUESTION_ASKS];
+} postern_question;
+
+int32_t postern_question_ask(postern_question *question, postern_request *request);
+
+int32_t postern_address_plain(const char *text, size_t length);
+
+int32_t postern_path_plain(const char *target, size_t target_length, const char *routed,
+                           size_t routed_length);
+
 typedef enum postern_truth { POSTERN_NO = 0, POSTERN_YES, POSTERN_UNKNOWN } postern_truth;
 
 typedef enum postern_element {
@@ -366,7 +398,7 @@ const char *postern_mmdb_error(int code) __asm__("MMDB_strerror");
 ]]
 
 local http_declarations = [[
-enum { POSTERN_HTTP_ABI = 1 };
+enum { POSTERN_HTTP_ABI = 2 };
 
 uint32_t postern_http_abi(void);
 
@@ -380,7 +412,8 @@ typedef enum postern_http_kind {
 enum {
     POSTERN_HTTP_MAX_HEAD = 65536,
     POSTERN_HTTP_MAX_HEADERS = 128,
-    POSTERN_HTTP_MAX_BODY = 1048576
+    POSTERN_HTTP_MAX_BODY = 1048576,
+    POSTERN_HTTP_KEEP_BYTES = 65536
 };
 
 typedef struct postern_http_options {
@@ -423,11 +456,197 @@ typedef struct postern_http_message {
     postern_span target;
     postern_span reason;
     postern_span body;
+
+    postern_span authority;
+    postern_span path;
+    postern_span query;
 } postern_http_message;
 
 const postern_http_message *postern_http_read(const postern_http *reader);
 
+int32_t postern_http_find(const postern_http *reader, const char *name, size_t length,
+                          postern_span *value);
+
 int32_t postern_http_answer(const postern_http *reader);
+
+typedef struct postern_http_writer postern_http_writer;
+
+enum {
+    POSTERN_HTTP_CLOSE = 1,
+    POSTERN_HTTP_KEEP = 2,
+    POSTERN_HTTP_NO_BODY = 4
+};
+
+postern_http_writer *postern_http_writer_new(const postern_allocator *allocator,
+                                             postern_error *error);
+
+void postern_http_writer_reset(postern_http_writer *writer);
+void postern_http_writer_free(postern_http_writer *writer);
+
+void postern_http_writer_time(postern_http_writer *writer, int64_t seconds);
+
+int32_t postern_http_flags(const postern_http *reader);
+
+int32_t postern_http_writer_answer(postern_http_writer *writer, int32_t status,
+                                   const char *lines, size_t lines_length,
+                                   const char *body, size_t body_length, int32_t flags);
+
+int32_t postern_http_writer_put(postern_http_writer *writer, const char *bytes, size_t length);
+
+void postern_http_writer_bytes(const postern_http_writer *writer, postern_span *out);
+
+typedef struct postern_json postern_json;
+
+enum {
+    POSTERN_JSON_DEPTH = 64,
+    POSTERN_JSON_KEEP = 65536
+};
+
+postern_json *postern_json_new(const postern_allocator *allocator, postern_error *error);
+void postern_json_reset(postern_json *writer);
+void postern_json_free(postern_json *writer);
+
+int32_t postern_json_object(postern_json *writer);
+int32_t postern_json_array(postern_json *writer);
+int32_t postern_json_close(postern_json *writer);
+
+int32_t postern_json_key(postern_json *writer, const char *text, size_t length);
+int32_t postern_json_string(postern_json *writer, const char *text, size_t length);
+
+int32_t postern_json_number(postern_json *writer, double number);
+
+int32_t postern_json_boolean(postern_json *writer, int32_t truth);
+int32_t postern_json_null(postern_json *writer);
+
+int32_t postern_json_raw(postern_json *writer, const char *json, size_t length);
+
+int32_t postern_json_text(const postern_json *writer, postern_span *out, postern_error *error);
+
+int32_t postern_http_notify(const char *path, size_t path_length, const char *message,
+                            size_t length, postern_error *error);
+
+typedef enum postern_http_family {
+    POSTERN_HTTP_OTHER = 0,
+    POSTERN_HTTP_INET,
+    POSTERN_HTTP_INET6,
+    POSTERN_HTTP_UNIX
+} postern_http_family;
+
+typedef struct postern_http_socket {
+    int32_t family;
+    int32_t stream;
+    int32_t listening;
+    int32_t port;
+    uint32_t address_length;
+    char address[128];
+} postern_http_socket;
+
+int32_t postern_http_socket_of(int32_t fd, postern_http_socket *out, postern_error *error);
+
+typedef struct postern_http_credentials {
+    int32_t pid;
+    uint32_t uid;
+    uint32_t gid;
+} postern_http_credentials;
+
+int32_t postern_http_peer(int32_t fd, postern_http_credentials *out, postern_error *error);
+
+int32_t postern_http_reuse_port(int32_t fd, postern_error *error);
+
+int32_t postern_http_close_on_exec(int32_t fd, postern_error *error);
+]]
+
+local tls_declarations = [[
+enum { POSTERN_TLS_ABI = 1 };
+
+uint32_t postern_tls_abi(void);
+
+typedef struct postern_tls_context postern_tls_context;
+
+typedef enum postern_tls_role {
+    POSTERN_TLS_SERVER = 0,
+    POSTERN_TLS_CLIENT
+} postern_tls_role;
+
+typedef enum postern_tls_demand {
+    POSTERN_TLS_NOT_ASKED = 0,
+    POSTERN_TLS_OPTIONAL,
+    POSTERN_TLS_REQUIRED
+} postern_tls_demand;
+
+typedef enum postern_tls_version {
+    POSTERN_TLS_1_2 = 0,
+    POSTERN_TLS_1_3
+} postern_tls_version;
+
+enum {
+
+    POSTERN_TLS_MAX_BUFFERED = 65536
+};
+
+typedef struct postern_tls_options {
+    const postern_allocator *allocator;
+    int32_t role;
+    int32_t demand;
+    int32_t min_version;
+    uint32_t max_buffered;
+    const char *certificate;
+    const char *key;
+    const char *authorities;
+    const char *revoked;
+} postern_tls_options;
+
+postern_tls_context *postern_tls_context_new(const postern_tls_options *options,
+                                             postern_error *error);
+
+void postern_tls_context_free(postern_tls_context *context);
+
+typedef struct postern_tls postern_tls;
+
+postern_tls *postern_tls_new(postern_tls_context *context, const char *name, size_t length,
+                             postern_error *error);
+
+typedef enum postern_tls_state {
+    POSTERN_TLS_HANDSHAKE = 0,
+    POSTERN_TLS_OPEN,
+    POSTERN_TLS_CLOSED,
+    POSTERN_TLS_FAILED
+} postern_tls_state;
+
+int32_t postern_tls_feed(postern_tls *connection, const char *bytes, size_t length,
+                         size_t *consumed, postern_error *error);
+
+int32_t postern_tls_state_of(const postern_tls *connection);
+
+void postern_tls_plain(const postern_tls *connection, postern_span *out);
+void postern_tls_plain_taken(postern_tls *connection);
+
+int32_t postern_tls_write(postern_tls *connection, const char *text, size_t length,
+                          size_t *taken, postern_error *error);
+
+void postern_tls_sealed(const postern_tls *connection, postern_span *out);
+void postern_tls_sealed_taken(postern_tls *connection);
+
+void postern_tls_close(postern_tls *connection);
+
+const char *postern_tls_version_of(const postern_tls *connection);
+
+void postern_tls_free(postern_tls *connection);
+
+typedef struct postern_tls_certificate {
+    int32_t verified;
+    uint32_t san_count;
+    const postern_span *sans;
+    int64_t not_before;
+    int64_t not_after;
+    postern_span subject;
+    postern_span issuer;
+    postern_span serial;
+    postern_span fingerprint;
+    postern_span pem;
+} postern_tls_certificate;
+
+const postern_tls_certificate *postern_tls_peer(postern_tls *connection, postern_error *error);
 ]]
 
 -- A module can be loaded twice in one Lua state (test runners clear package.loaded), C types can be
@@ -518,6 +737,7 @@ local _M = {
     --- The declarations LuaJIT was given, for the spec that compares them with the header.
     declarations = declarations,
     http_declarations = http_declarations,
+    tls_declarations = tls_declarations,
     --- The loaded library: functions and enum constants.
     lib = lib,
     --- Where the library was found.
@@ -534,9 +754,21 @@ local http_lib
 -- @return its functions and enum constants
 function _M.http()
     if not http_lib then
-        http_lib = open_library("postern_http", http_declarations, "postern_http_message")
+        http_lib = open_library("postern_http", http_declarations, "postern_http_credentials")
     end
     return http_lib
+end
+
+
+local tls_lib
+
+--- The TLS library. Raises when it is not there, with every path tried.
+-- @return its functions and enum constants
+function _M.tls()
+    if not tls_lib then
+        tls_lib = open_library("postern_tls", tls_declarations, "postern_tls_certificate")
+    end
+    return tls_lib
 end
 
 

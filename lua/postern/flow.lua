@@ -328,6 +328,80 @@ function Run:entries()
 end
 
 
+-- ---- For asking again ------------------------------------------------------
+
+
+--- What was asked, for whoever asks the same again with other values of the keys.
+-- @treturn {table,...}|nil `{gate, level, entry, set, own, principal, bounded, names}` for each set
+-- that was asked, in their order: `own` says that it is the set in the place of the resource
+-- gate's, `names` has for each key of the set its name, or false where the gate does not see it;
+-- nil when a gate is asked about other resources than the request's, or has keys of its own
+function Run:asks()
+    local flow, asks = self.flow, {}
+    for _, gate in ipairs(flow.pack.gates) do
+        local view = view_for(flow, self, gate)
+        local entries = entries_for(flow, self, gate) or NOTHING
+        local resources_for = flow.pack.resources_for
+        if #entries > 0 and (view.more
+            or resources_for and resources_for(gate, self.request, self.caller)) then
+            return nil
+        end
+        for level, entry in ipairs(entries) do
+            local set, names = set_for(self, gate, entry), {}
+            for i, name in ipairs(set.names) do
+                names[i] = (not view.sees or view.sees(gate, name, self.caller)) and name
+            end
+            asks[#asks + 1] = {
+                gate = gate, level = level, entry = entry, set = set,
+                own = gate == "resource" and set == self.resource, principal = view.principal,
+                bounded = view.bounded, names = names,
+            }
+        end
+    end
+    return asks
+end
+
+
+--- What the pack makes of other answers to the same questions.
+-- @tparam {table,...} asks of `asks`
+-- @tparam {table,...} answers `{outcome, match}` for each, as results have them
+-- @treturn table|nil the verdict; nil when the pack needs more
+-- @treturn number|nil which of the asks decided
+function Run:judge(asks, answers)
+    local results = {}
+    for _, gate in ipairs(self.flow.pack.gates) do
+        results[gate] = entries_for(self.flow, self, gate) and {} or nil
+    end
+    for i, asked in ipairs(asks) do
+        results[asked.gate][asked.level] = {
+            outcome = answers[i].outcome, match = answers[i].match, entry = asked.entry, ask = i,
+        }
+    end
+    local verdict = self.flow.pack.decide(results, self.caller, self.flow.config)
+    if verdict.need then
+        return nil
+    end
+    local result = verdict.gate and results[verdict.gate][verdict.level]
+    return verdict, result and result.ask
+end
+
+
+--- The same way to another decision.
+-- @tparam table request what was decided, its context in lower case
+-- @tparam Set|nil resource as for `decide`
+-- @tparam[opt] table by the ask whose statement decided
+-- @tparam[opt] number statement
+-- @treturn Run
+function Run:again(request, resource, by, statement)
+    local decided = by and statement >= 0 and by or NOTHING
+    return setmetatable({
+        flow = self.flow, request = request, resource = resource, context = request.context,
+        caller = self.caller, by_gate = decided.gate, by_entry = decided.entry,
+        by_statement = decided.gate and statement,
+    }, Run)
+end
+
+
 -- ---- The authorizer --------------------------------------------------------
 
 

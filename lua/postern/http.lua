@@ -1,4 +1,4 @@
---- HTTP/1.1: reading messages, writing requests, taking URLs apart.
+--- HTTP/1.1: reading messages, writing requests and responses, taking URLs apart.
 --
 -- Reading is done in C, by llhttp and checks of our own (`http/include/postern_http.h` has the
 -- rules); here is what a host needs around it. Nothing here opens a connection.
@@ -9,10 +9,15 @@
 local ffi = require("ffi")
 local core = require("postern.ffi")
 
+-- Loaded here and not when first used: a call through a value that can change does not compile.
+local available, lib = pcall(core.http)
+
 
 local _M = {}
 local Reader = {}
 Reader.__index = Reader
+local Writer = {}
+Writer.__index = Writer
 
 
 -- `sun_path` on Linux holds 108 bytes with its NUL.
@@ -25,9 +30,10 @@ local READER_OPTIONS = { max_head = true, max_headers = true, max_body = true }
 
 local err = ffi.new("postern_error")
 local consumed = ffi.new("size_t[1]")
+local span = ffi.new("postern_span")
 
 local function free(handle)
-    core.http().postern_http_free(handle)
+    lib.postern_http_free(handle)
 end
 
 
@@ -35,9 +41,8 @@ end
 -- @treturn boolean|nil
 -- @treturn string why not
 function _M.available()
-    local ok, why = pcall(core.http)
-    if not ok then
-        return nil, why
+    if not available then
+        return nil, lib
     end
     return true
 end
@@ -49,7 +54,9 @@ end
 -- (128), `max_body` (bytes, 1 MiB)
 -- @treturn Reader
 function _M.reader(kind, options)
-    local lib = core.http()
+    if not available then
+        error(lib, 2)
+    end
     if kind ~= "request" and kind ~= "response" then
         error("`kind`: give `request` or `response`", 2)
     end
@@ -72,7 +79,6 @@ end
 
 
 local function state_of(state)
-    local lib = core.http()
     if state == lib.POSTERN_HTTP_REFUSED then
         return nil, ffi.string(err.message)
     end
@@ -88,7 +94,7 @@ end
 function Reader:feed(bytes, from)
     from = from or 1
     local text = ffi.cast("const char *", bytes) + (from - 1)
-    local state, why = state_of(core.http().postern_http_feed(
+    local state, why = state_of(lib.postern_http_feed(
         self.handle, text, #bytes - from + 1, consumed, err))
     if state == nil then
         return nil, why
@@ -101,21 +107,21 @@ end
 -- @treturn boolean|nil true when that ends the message, nil when it ends early
 -- @treturn string why it is refused
 function Reader:finish()
-    return state_of(core.http().postern_http_finish(self.handle, err))
+    return state_of(lib.postern_http_finish(self.handle, err))
 end
 
 
 --- Makes the reader ready for the next message.
 -- @tparam[opt] boolean no_body whether the next response answers HEAD and so has no body
 function Reader:reset(no_body)
-    core.http().postern_http_reset(self.handle, no_body and 1 or 0)
+    lib.postern_http_reset(self.handle, no_body and 1 or 0)
 end
 
 
 --- The status code with which a server refuses what was refused here.
 -- @treturn number 0 as long as nothing is
 function Reader:answer()
-    return core.http().postern_http_answer(self.handle)
+    return lib.postern_http_answer(self.handle)
 end
 
 
@@ -139,7 +145,7 @@ end
 -- @treturn table|nil `version` (1.0 or 1.1), `headers` (lower-case name to a list of values),
 -- `body`, `keep_alive`; of a request `method` and `target`, of a response `status` and `reason`
 function Reader:message()
-    local message = core.http().postern_http_read(self.handle)
+    local message = lib.postern_http_read(self.handle)
     if message == nil then
         return nil
     end
@@ -155,6 +161,121 @@ function Reader:message()
         result.status, result.reason = message.status, core.text(message.reason) or ""
     end
     return result
+end
+
+
+-- ---- Reading without tables --------------------------------------------------------------------
+
+-- Wrong use, as what was not read yet has no parts.
+local function message_of(self)
+    local message = lib.postern_http_read(self.handle)
+    if message == nil then
+        error("the head of the message is not whole yet", 3)
+    end
+    return message
+end
+
+
+--- The method of the request. This and what follows raise before the head is whole.
+-- @treturn string
+function Reader:method()
+    local method = message_of(self).method
+    return ffi.string(method.text, method.length)
+end
+
+
+--- The target of the request, as it was sent.
+-- @treturn string
+function Reader:target()
+    local target = message_of(self).target
+    return ffi.string(target.text, target.length)
+end
+
+
+--- The path of the target, as it was sent: nothing is decoded.
+-- @treturn string it begins with `/`, or is `*` when OPTIONS asks for the server
+function Reader:path()
+    local path = message_of(self).path
+    return ffi.string(path.text, path.length)
+end
+
+
+--- The query of the target, without `?`, as it was sent.
+-- @treturn string|nil nil when there is no `?`
+function Reader:query()
+    return core.text(message_of(self).query)
+end
+
+
+--- The host the request is for, with its port if one was sent: of the target, else of `Host`.
+-- @treturn string|nil nil when neither has one, as HTTP/1.0 allows
+function Reader:authority()
+    return core.text(message_of(self).authority)
+end
+
+
+--- A header.
+-- @tparam string name in lower case
+-- @treturn string|nil the value on the first line of that name; nil when there is none
+-- @treturn number how many lines have it: of more than one, `message` has the values
+function Reader:header(name)
+    local count = lib.postern_http_find(self.handle, name, #name, span)
+    if count == 0 then
+        return nil, 0
+    end
+    return ffi.string(span.text, span.length), count
+end
+
+
+--- The body, empty until the message is complete.
+-- @treturn string
+function Reader:body()
+    return core.text(message_of(self).body) or ""
+end
+
+
+--- Whether the message is of HTTP/1.0.
+-- @treturn boolean
+function Reader:is_old()
+    return message_of(self).minor == 0
+end
+
+
+--- Whether the connection may be used again after this message.
+-- @treturn boolean
+function Reader:keep_alive()
+    return message_of(self).keep_alive ~= 0
+end
+
+
+--- What a server looks at in every request, in one call.
+-- @treturn string|nil method; nil before the head is whole
+-- @treturn string path, as `path` answers it
+-- @treturn number minor version: 0 for HTTP/1.0, 1 for HTTP/1.1
+-- @treturn boolean whether the connection may be used again; known when the message is complete
+function Reader:request()
+    local message = lib.postern_http_read(self.handle)
+    if message == nil then
+        return nil
+    end
+    return ffi.string(message.method.text, message.method.length),
+        ffi.string(message.path.text, message.path.length),
+        message.minor, message.keep_alive ~= 0
+end
+
+
+--- All headers, as a table.
+-- @treturn table lower-case name to a list of values
+function Reader:headers()
+    return read_headers(message_of(self))
+end
+
+
+--- The flags with which a writer answers the request, see `writer`. They may be asked for at any
+-- time: what was refused is answered with `CLOSE`.
+-- @treturn number
+function Reader:flags()
+    return lib.postern_http_flags(self.handle)
 end
 
 
@@ -269,6 +390,123 @@ function _M.request(request)
         lines[#lines + 1] = "Content-Length: " .. #body
     end
     return table.concat(lines, "\r\n") .. "\r\n\r\n" .. body
+end
+
+
+-- ---- Responses ---------------------------------------------------------------------------------
+
+--- Flags of an answer, to be added to each other; each at most once.
+-- `CLOSE`: say that the connection ends. `KEEP`: say that it does not, which HTTP/1.0 has to be
+-- told. `NO_BODY`: the body is only counted, as for HEAD.
+_M.CLOSE, _M.KEEP, _M.NO_BODY = 1, 2, 4
+
+-- What a server says by itself.
+local OURS_OF_SERVER = { ["content-length"] = true, ["transfer-encoding"] = true,
+    connection = true, date = true, upgrade = true, trailer = true }
+
+
+--- Writes header lines of a response, once for as many answers as have them.
+-- @tparam {{string,string|number},...} headers name and value each, in order
+-- @treturn string|nil each line with its CR LF
+-- @treturn string why it is refused: a line end or another control character, no name, a header
+-- that the server writes itself
+function _M.lines(headers)
+    local lines = {}
+    for _, header in ipairs(headers) do
+        local name = header[1]
+        if type(name) ~= "string" or not name:find(TOKEN) then
+            return nil, ("%s is no name of a header"):format(quote(name))
+        elseif OURS_OF_SERVER[name:lower()] then
+            return nil, ("header %s is written by the server itself: leave it out")
+                :format(quote(name))
+        end
+        local ok, why = add_header(lines, name, header[2])
+        if not ok then
+            return nil, why
+        end
+    end
+    lines[#lines + 1] = ""
+    return table.concat(lines, "\r\n")
+end
+
+
+local function free_writer(handle)
+    lib.postern_http_writer_free(handle)
+end
+
+
+--- Makes a writer of responses: answers, one after the other, to be sent together. Raises when the
+-- HTTP library is not there.
+-- @treturn Writer
+function _M.writer()
+    if not available then
+        error(lib, 2)
+    end
+    local handle = core.own(lib.postern_http_writer_new(nil, err), free_writer)
+    if not handle then
+        error(ffi.string(err.message), 2)
+    end
+    return setmetatable({ handle = handle }, Writer)
+end
+
+
+--- Tells the time for `Date`; until then answers have none.
+-- @tparam number now in seconds since 1970
+function Writer:time(now)
+    lib.postern_http_writer_time(self.handle, now)
+end
+
+
+local function check_added(status)
+    if status == lib.POSTERN_MISUSE then
+        error("no answer: a status outside 200 to 599, lines without their end, or a body where "
+            .. "the status has none", 3)
+    elseif status ~= 0 then
+        error("out of memory", 3)
+    end
+end
+
+
+--- Adds an answer. Content-Length, Date and Connection are added to it.
+-- @tparam number status 200 to 599
+-- @tparam string|nil lines further header lines as `lines` makes them
+-- @tparam string|nil body
+-- @tparam number flags those of the request, `Reader:flags`, or `CLOSE`, `KEEP`, `NO_BODY`
+function Writer:answer(status, lines, body, flags)
+    lines, body = lines or "", body or ""
+    local added = lib.postern_http_writer_answer(self.handle, status, lines, #lines, body, #body,
+        flags)
+    if added ~= 0 then
+        check_added(added)
+    end
+end
+
+
+--- Adds bytes as they are, such as `HTTP/1.1 100 Continue` and an empty line.
+-- @tparam string bytes
+function Writer:put(bytes)
+    local added = lib.postern_http_writer_put(self.handle, bytes, #bytes)
+    if added ~= 0 then
+        check_added(added)
+    end
+end
+
+
+--- How many bytes were added and not taken.
+-- @treturn number
+function Writer:size()
+    lib.postern_http_writer_bytes(self.handle, span)
+    return tonumber(span.length)
+end
+
+
+--- Takes what was added: the writer is empty then.
+-- @treturn string the bytes to send
+function Writer:take()
+    lib.postern_http_writer_bytes(self.handle, span)
+    local bytes = ffi.string(span.text, span.length)
+    lib.postern_http_writer_reset(self.handle)
+    return bytes
 end
 
 

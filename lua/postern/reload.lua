@@ -192,7 +192,9 @@ end
 -- which an old generation ends even if some of its requests never did, 60); `watch`, false when
 -- somebody else says when to reload, and `read`, a `function(path)` in place of the host's reader
 -- @treturn Reload|nil `estate` is the one in use; `loads`, `failures` and `closed` count
--- generations that were taken into use, were refused and have ended
+-- generations that were taken into use, were refused and have ended, `running` while one is read;
+-- `on_outcome`, where somebody sets it, is called after each reload with `success`, `unchanged` or
+-- `failure`
 -- @treturn Problems every problem of the estate; nothing is watched then
 function _M.new(path, options)
     for name in pairs(options) do
@@ -224,7 +226,7 @@ end
 
 
 -- Takes a new generation into use, or tells why not.
-local function reload_once(self)
+local function try_reload(self)
     local old = self.generation
     local estate, problems, texts, pause = open(self, old.estate)
     follow(self, texts, pause)
@@ -232,18 +234,35 @@ local function reload_once(self)
         self.failures, self.problems = self.failures + 1, problems
         self.host:log(("%s: not reloaded, revision %s stays in use:\n%s")
             :format(self.path, old.estate.revision, tostring(problems)))
-        return false
+        return false, "failure"
     elseif estate.revision == old.estate.revision then
         estate:close()
         self.problems = nil
-        return true
+        return true, "unchanged"
     end
     self.estate, self.generation = estate, { estate = estate, busy = 0 }
     self.loads, self.problems = self.loads + 1, nil
     self.host:log(("%s: revision %s is in use"):format(self.path, estate.revision))
     tell_warnings(self, estate)
     retire(self, old)
-    return true
+    -- What was compiled has the old generation's tables built in: it would never be used again nor
+    -- leave, and after some dozen reloads nothing more would be compiled.
+    jit.flush()
+    return true, "success"
+end
+
+
+local function reload_once(self)
+    local called, ok, outcome = pcall(try_reload, self)
+    if not called then
+        self.failures = self.failures + 1
+        self.host:log(("%s: not reloaded: %s"):format(self.path, tostring(ok)))
+        ok, outcome = false, "failure"
+    end
+    if self.on_outcome then
+        self.on_outcome(outcome)
+    end
+    return ok
 end
 
 
@@ -251,13 +270,7 @@ local function reload_all(self)
     local ok
     repeat
         self.again = false
-        local called
-        called, ok = pcall(reload_once, self)
-        if not called then
-            self.failures = self.failures + 1
-            self.host:log(("%s: not reloaded: %s"):format(self.path, tostring(ok)))
-            ok = false
-        end
+        ok = reload_once(self)
     until not self.again
     return ok
 end

@@ -35,6 +35,9 @@ local _M = { _VERSION = "0.1.0" }
 -- what the estate needs.
 local front
 
+-- Why there is none, where somebody tried.
+local unopened = "there was no `init`: every request is refused"
+
 -- What only this front counts.
 local FAMILIES = {
     { name = "postern_dry_run_total", type = "counter", labels = {},
@@ -47,6 +50,7 @@ local NONE = {} -- settings of a location that hands none; nobody writes to it
 
 local ALLOWED = "Allowed"
 local FAULT, UNAVAILABLE = 500, 503
+local REFUSED = "Request Refused\n"
 
 -- A request that comes before the first turn of a worker waits for it so long, in seconds.
 local START = 5
@@ -67,6 +71,28 @@ end
 
 local function say_dry_run()
     ngx.log(ngx.ERR, "postern: DRY RUN: nothing is denied, only told")
+end
+
+
+-- Makes the front, with nothing opened yet.
+local function make(path, options)
+    if type(path) ~= "string" or path == "" then
+        return nil, "give the path of an estate"
+    end
+    local filled, err = settings.fill(options)
+    if not filled then
+        return nil, err
+    end
+    local board
+    board, err = board_of(filled, path)
+    if not board then
+        return nil, err
+    end
+    front = { path = path, options = filled, board = board }
+    if filled.mode == "dry_run" then
+        say_dry_run()
+    end
+    return true
 end
 
 
@@ -103,27 +129,15 @@ end
 -- decision (`X-Obligation-`); `upstream`, headers that the program behind nginx is sent, name to
 -- `principal`, `request_id`, `decision`, `revision` or `obligation:NAME`
 function _M.init(path, options)
-    if type(path) ~= "string" or path == "" then
-        error("postern: init: give the path of an estate", 2)
-    elseif front then
+    if front then
         error("postern: init: it was called already: one nginx has one estate", 2)
     end
-    local filled, err = settings.fill(options)
-    if not filled then
+    local ok, err = make(path, options)
+    if not ok then
         error("postern: init: " .. err, 2)
     end
-    local board
-    board, err = board_of(filled, path)
-    if not board then
-        error("postern: init: " .. err, 2)
-    end
-    front = { path = path, options = filled, board = board }
-    if filled.mode == "dry_run" then
-        say_dry_run()
-    end
-    local ok
     ok, err = prepare()
-    if not ok and filled.on_broken == "stop" then
+    if not ok and front.options.on_broken == "stop" then
         front = nil
         error(("postern: %s: cannot be opened:\n%s"):format(path, err), 0)
     elseif not ok then
@@ -179,14 +193,7 @@ local function turn(premature)
 end
 
 
---- Starts a worker, in `init_worker_by_lua`.
-function _M.init_worker()
-    if not front then
-        ngx.log(ngx.ERR, "postern: init_worker: there was no `init`: every request is refused")
-        return
-    elseif not ngx.worker.id() then
-        return -- the cache manager and the like serve nobody
-    end
+local function begin_worker()
     local ok, err = pcall(start_worker)
     if not ok then
         ngx.log(ngx.ERR, "postern: this worker does not start, and refuses every request: ",
@@ -199,6 +206,60 @@ function _M.init_worker()
     if not first or not second then
         ngx.log(ngx.ERR, "postern: no timers: this worker will not follow its files")
     end
+end
+
+
+--- Starts a worker, in `init_worker_by_lua`.
+function _M.init_worker()
+    if not front then
+        ngx.log(ngx.ERR, "postern: init_worker: there was no `init`: every request is refused")
+    elseif ngx.worker.id() then -- the cache manager and the like serve nobody
+        begin_worker()
+    end
+end
+
+
+-- What the first worker that comes reads stands for all, as what a master reads does.
+local function open_here(path, options)
+    if front then
+        return front.path == path or nil,
+            ("`%s` is open already, and one nginx has one estate: start it anew"):format(front.path)
+    elseif type(options) == "table" and options.on_broken == "stop" then
+        return nil, "`on_broken`: a worker cannot keep nginx from starting: leave it out"
+    end
+    local ok, err = make(path, options)
+    if not ok then
+        return nil, err
+    elseif not front.board:wanted() then
+        ok, err = prepare()
+    end
+    begin_worker()
+    return ok, err
+end
+
+
+--- Opens the estate in a worker and starts that worker, in place of `init` and `init_worker`: in
+-- `init_worker_by_lua` or a timer of a gateway that leaves its plugins no `init_by_lua`. A second
+-- call for the same estate does nothing. It never raises.
+-- @tparam string path the estate's file, which the workers' user must be able to read
+-- @tparam[opt] table options those of `init` but for `on_broken`: nginx starts in any case
+-- @treturn boolean|nil true, also in a process that serves nobody; nil when it cannot be opened:
+-- every request is refused then, until, where its files were wrong, they are right
+-- @treturn string why not
+function _M.open(path, options)
+    if not ngx.worker.id() then
+        return true
+    end
+    local called, ok, err = pcall(open_here, path, options)
+    if called and ok then
+        return true
+    end
+    err = ("%s: cannot be opened, so every request is refused: %s"):format(tostring(path),
+        tostring(called and err or ok))
+    if not front then
+        unopened = err
+    end
+    return nil, err
 end
 
 
@@ -331,13 +392,17 @@ local function tell(decision, mode)
 end
 
 
+-- Tells while there is no front to do it.
+local early
+
 -- What went wrong where nothing may.
 local function tell_failure(message)
     if front and front.reports then
         front.board:incr("errors", 1)
         front.reports:tell("failure", "refused: " .. tostring(message))
     else
-        ngx.log(ngx.ERR, "postern: refused: ", tostring(message))
+        early = early or reporter()
+        early:tell("failure", "refused: " .. tostring(message))
     end
 end
 
@@ -358,8 +423,8 @@ end
 -- ---- Requests ----------------------------------------------------------------------
 
 
--- Refuses, without an estate.
-local function refuse_all()
+-- Notes that there is no estate to ask.
+local function note_absence()
     if front.reports then
         front.reports:tell("no_estate", "there is no estate: every request is refused")
     end
@@ -368,19 +433,19 @@ local function refuse_all()
         front.metrics:decision(nil)
         note(failed(FAULT), 0, ngx.is_subrequest)
     end
-    front.reply:refuse(nil)
-    return ngx.status
 end
 
 
--- Decides one request. True when it may pass, else the status it was refused with.
-local function run(given, subrequest)
+-- Decides one request, counts and tells it. Whether it may pass; the decision, nil where there is
+-- no estate; the headers of the answer, if there are any.
+local function weigh(given, subrequest)
     if not front then
-        error("there was no `init`: every request is refused", 0)
+        error(unopened, 0)
     end
     local estate = estate_in_use()
     if not estate then
-        return refuse_all()
+        note_absence()
+        return false
     elseif not front.needs or front.needs.estate ~= estate then
         settle(estate)
     end
@@ -399,19 +464,26 @@ local function run(given, subrequest)
     count(decision, mode, seconds)
     note(decision, seconds, subrequest)
     if decision.allowed then
-        front.reply:pass(decision, headers)
-        if headers then
-            ngx.ctx.postern_headers = headers -- for `header_filter`
-        end
-        return true
+        return true, decision, headers
     end
     tell(decision, mode)
-    if mode == "dry_run" then
-        front.reply:pass(decision)
-        return true
+    return mode == "dry_run", decision
+end
+
+
+-- Decides one request, and has nginx do it. True when it may pass, else the status it was refused
+-- with.
+local function run(given, subrequest)
+    local passes, decision, headers = weigh(given, subrequest)
+    if not passes then
+        front.reply:refuse(decision)
+        return ngx.status
     end
-    front.reply:refuse(decision)
-    return ngx.status
+    front.reply:pass(decision, headers)
+    if headers then
+        ngx.ctx.postern_headers = headers -- for `header_filter`
+    end
+    return true
 end
 
 
@@ -421,7 +493,7 @@ local function refuse_barely(status)
     ngx.req.discard_body()
     ngx.status = status
     ngx.header["Content-Type"] = "text/plain"
-    ngx.print("Request Refused\n")
+    ngx.print(REFUSED)
 end
 
 
@@ -462,6 +534,39 @@ function _M.guard(given)
         front.guards = true
     end
     return enforce(given)
+end
+
+
+local function decide_for_gateway(given)
+    local passes, decision, headers = weigh(given, ngx.is_subrequest)
+    if passes then
+        front.reply:forward(decision)
+        return true, headers
+    end
+    return false, front.reply:refusal(decision)
+end
+
+
+--- Decides the request for a gateway that answers clients itself, in its access phase. It never
+-- raises, and writes nothing to the client. What the client may not say is stripped from the
+-- request, and what is told upstream is set, as by `access`.
+-- @tparam[opt] table given as for `access`
+-- @treturn boolean whether the request may pass
+-- @treturn table|nil where it may, the headers of the answer, name to text, for the gateway's
+-- header filter; nil when there are none. Else what the client is to be told: `status`, `headers`
+-- (name to text) and `body`
+function _M.decide(given)
+    local ok, passes, reply = pcall(decide_for_gateway, given or NONE)
+    if ok and passes == true then
+        return true, reply
+    elseif ok and type(reply) == "table" then
+        return false, reply
+    end
+    pcall(tell_failure, passes)
+    return false, {
+        status = front and front.options.fault or UNAVAILABLE,
+        headers = { ["Content-Type"] = "text/plain" }, body = REFUSED,
+    }
 end
 
 

@@ -32,7 +32,7 @@ local KINDS = {
     keys = {
         must = {},
         may = { keys = "table", prefixes = "table", types = "table", lazy = "boolean",
-                cache = "table" },
+                cache = "table", plan = "table" },
         functions = { "keys", "prefixes" },
         running = true,
         need = { "keys", "prefixes" },
@@ -45,7 +45,7 @@ local KINDS = {
     },
     services = {
         must = { resolve = "function" },
-        may = { data = "table" },
+        may = { data = "table", plan = "function" },
     },
     identities = {
         must = { identify = "function" },
@@ -55,7 +55,8 @@ local KINDS = {
         must = { gates = "table", caller = "function", decide = "function" },
         may = { based_on = "string", principal_for = "function", sees = "function",
                 adds = "function", resources_for = "function", services = "table",
-                resource_policy = "function", keeps_caller = "boolean" },
+                resource_policy = "function", keeps_caller = "boolean",
+                keeps_verdict = "boolean" },
     },
     tables = {
         must = { data = "table" },
@@ -326,10 +327,12 @@ local function fill_from_bases(pack, read)
     table.insert(bases, 1, pack)
     for i = #bases - 1, 1, -1 do
         local derived, base = bases[i], bases[i + 1]
-        -- What a base promises of its `caller` it does not promise of another's.
+        -- What a base promises of its `caller` it does not promise of another's, and what it
+        -- promises of them all not of any other.
         local own_caller = derived.caller ~= nil
         for name, value in pairs(base) do
-            if derived[name] == nil and not (name == "keeps_caller" and own_caller) then
+            if derived[name] == nil and name ~= "keeps_verdict"
+                and not (name == "keeps_caller" and own_caller) then
                 derived[name] = value
             end
         end
@@ -420,6 +423,8 @@ local function guarded_pack(pack, guard, limits)
         end
     end
     charge_bases(pack)
+    -- Private packs are asked each time: nobody can promise for them.
+    made.plan, made.keeps_verdict = nil, nil
     made.keys = guard_all(budget, pack.keys, true)
     made.prefixes = guard_all(budget, pack.prefixes, true)
     for name, how in pairs(pack.cache or {}) do

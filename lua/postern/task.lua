@@ -89,6 +89,21 @@ local function protected(self, what, fn, ...)
 end
 
 
+-- What the coroutine of a task that is used again yields between two uses.
+local DONE = {}
+
+-- Nobody waits for such a task, and what it opened and left open is nobody's.
+local function put_back(self, task)
+    task.finished = true
+    self.all[task] = nil
+    self.live = self.live - 1
+    if next(task.owned) then
+        task.owned = {}
+    end
+    task.spare, self.spare = self.spare, task
+end
+
+
 local function finish(self, task, results)
     task.finished = true
     task.results = results
@@ -122,6 +137,8 @@ local function step(self, task, arguments)
     self.current = nil
     if task.finished then
         return -- it cancelled itself
+    elseif results[2] == DONE then
+        put_back(self, task)
     elseif coroutine.status(task.co) == "dead" then
         if results[1] then
             finish(self, task, { n = results.n - 1, unpack(results, 2, results.n) })
@@ -158,11 +175,16 @@ local function resume_later(self, task, arguments)
 end
 
 
-local function spawn(self, parent, fn, ...)
-    local task = setmetatable({
+local function new_task(self, parent, fn)
+    return setmetatable({
         tasks = self, parent = parent, co = coroutine.create(fn), finished = false,
         cleanups = {}, waiters = {}, owned = {},
     }, Task)
+end
+
+
+local function spawn(self, parent, fn, ...)
+    local task = new_task(self, parent, fn)
     self.all[task] = true
     self.live = self.live + 1
     resume_later(self, task, pack(...))
@@ -176,6 +198,49 @@ end
 -- @treturn Task
 function Tasks:spawn(fn, ...)
     return spawn(self, nil, fn, ...)
+end
+
+
+local function perform_for_ever(fn, argument)
+    while true do
+        fn(argument)
+        fn, argument = coroutine.yield(DONE)
+    end
+end
+
+
+--- Calls a function at once, in a task whose coroutine is used again: for what is called often,
+-- returns nothing and seldom waits. It may be called within a task as well.
+-- @tparam function fn one that raises is told to the log
+-- @param argument what it is called with
+-- @treturn Task|nil the task when it waits; good for `cancel` until the function has returned
+function Tasks:perform(fn, argument)
+    local task, outer, draining = self.spare, self.current, self.draining
+    if task then
+        self.spare, task.spare, task.finished = task.spare, nil, false
+    else
+        task = new_task(self, nil, perform_for_ever)
+        task.uses = 0
+    end
+    local use = task.uses + 1
+    task.uses = use
+    self.all[task] = true
+    self.live = self.live + 1
+    -- What it spawns and wakes has its turn when it waits or has returned.
+    self.current, self.draining = task, true
+    local ok, said = coroutine.resume(task.co, fn, argument)
+    self.current, self.draining = outer, draining
+    if said == DONE then
+        put_back(self, task)
+    elseif not ok and not task.finished then
+        fail(self, task, said)
+    elseif not task.finished and not task.abandon then
+        fail(self, task, "it yielded outside of an operation of its host")
+    end
+    if not draining and self.first <= self.last then
+        drain(self)
+    end
+    return not task.finished and task.uses == use and task or nil
 end
 
 

@@ -59,6 +59,8 @@ return {
     answers = { value = ANSWERS, once = true },
     mode = { value = one_of("enforce", "dry_run"), once = true },
     trusted_proxies = { value = LIST, once = true },
+    serve = { value = TABLE, once = true },
+    store = { value = TEXT, once = true },
     rules = { value = TEXT, options = true },
     identity = { value = TEXT, options = true },
     vpc = { members = { cidr = required(LIST), peers = LIST, transit = LIST, networks = LIST,

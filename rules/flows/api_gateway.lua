@@ -349,6 +349,8 @@ pack = {
     caller = caller_of,
     -- It depends on nothing but principal, service, owner and `gateway`.
     keeps_caller = true,
+    -- Nor do the views and the verdict, but for outcomes and matches of the gates.
+    keeps_verdict = true,
     principal_for = principal_for,
     sees = sees,
     adds = adds,

@@ -288,6 +288,24 @@ local function xfwd_ip(context)
 end
 
 
+-- ---- Known before --------------------------------------------------------------------
+
+
+local function plan_source_ip(context)
+    return is_public_call(context) and "peer" or "constant"
+end
+
+
+local function plan_vpc_source_ip(context)
+    return is_endpoint_call(context) and "client_ip" or "constant"
+end
+
+
+local function plan_xfwd_ip(context)
+    return not (context.estate and context.estate.trusted_proxies) and "constant" or nil
+end
+
+
 local function check(config)
     local name = next(config or {})
     if name ~= nil then
@@ -308,6 +326,13 @@ return {
         ["aws:SourceVpce"] = "string",
         ["aws:VpcSourceIp"] = "ip",
         ["aws:XfwdIp"] = "ip",
+    },
+    plan = {
+        ["aws:SourceIp"] = plan_source_ip,
+        ["aws:SourceVpc"] = "constant",
+        ["aws:SourceVpce"] = "constant",
+        ["aws:VpcSourceIp"] = plan_vpc_source_ip,
+        ["aws:XfwdIp"] = plan_xfwd_ip,
     },
     keys = {
         ["aws:SourceIp"] = source_ip,

@@ -41,6 +41,11 @@ return {
         ["aws:ResourceOrgID"] = "string",
         ["aws:ResourceOrgPaths"] = "string[]",
     },
+    plan = {
+        ["aws:ResourceAccount"] = "constant",
+        ["aws:ResourceOrgID"] = "constant",
+        ["aws:ResourceOrgPaths"] = "constant",
+    },
     keys = {
         ["aws:ResourceAccount"] = owner("account"),
         ["aws:ResourceOrgID"] = owner("org_id"),

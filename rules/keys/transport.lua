@@ -46,6 +46,7 @@ return {
     api = 1,
     check = check,
     types = { ["aws:SecureTransport"] = "bool", ["execute-api:viaDomainArn"] = "arn" },
+    plan = { ["aws:SecureTransport"] = "secure", ["execute-api:viaDomainArn"] = "constant" },
     keys = {
         ["aws:SecureTransport"] = secure_transport,
         ["execute-api:viaDomainArn"] = via_domain_arn,

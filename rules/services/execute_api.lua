@@ -264,10 +264,27 @@ local function resolve(context)
         return nil, ("the ARN of the method is longer than %d bytes"):format(MAX_ARN), TOO_LONG
     end
     place.action, place.resource = action, resource
-    if not api.websocket and renews_cache(context) then
+    -- Of an API where nobody asks about it the headers need not be read.
+    if not api.websocket and api.asks_renewal ~= false and renews_cache(context) then
         place.also = { { action = "execute-api:InvalidateCache", resource = resource } }
     end
     return place
+end
+
+
+-- What is known of a call before it comes, when everything else about it is method and path.
+local function plan(api, stage)
+    if api.websocket or api.cache_invalidation or next(api.domains or {}) ~= nil
+        or not contains(api.stages or {}, stage) then
+        return nil
+    end
+    return {
+        action = "execute-api:Invoke",
+        before = ("arn:%s:execute-api:%s:%s:"):format(api.partition or "aws", api.region,
+                                                      api.account),
+        after = "/" .. stage .. "/",
+        methods = USUAL, longest = MAX_ARN,
+    }
 end
 
 
@@ -286,6 +303,7 @@ return {
     api = 1,
     check = check,
     resolve = resolve,
+    plan = plan,
     data = {
         max_arn = MAX_ARN,
         actions = { "execute-api:Invoke", "execute-api:InvalidateCache",

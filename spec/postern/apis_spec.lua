@@ -73,6 +73,18 @@ describe("the APIs of an estate", function()
         end
     end)
 
+    it("are listed by their ids, packed or not", function()
+        for _, count in ipairs({ 3, 3 * apis.FEW }) do
+            local wanted = { "mapped", "open" }
+            for i = 1, count do
+                wanted[i + 2] = "a" .. i
+            end
+            table.sort(wanted)
+            assert.same(wanted, apis.ids(open(count).apis))
+        end
+        assert.same({ "x" }, apis.ids({ x = {} }))
+    end)
+
     it("stay tables while they are in use", function()
         local estate = open(3 * apis.FEW)
         local api = estate.apis.a7

@@ -25,6 +25,20 @@ describe("document", function()
         assert.same({ "number", "object", "string" }, kinds)
     end)
 
+    it("tells what stands behind a node and all in it", function()
+        local names = {}
+        local name, stop = 1, doc:after(doc:root())
+        while name < stop do
+            names[#names + 1] = doc:text(name) .. "=" .. doc:kind(name + 1)
+            name = doc:after(name + 1)
+        end
+        assert.same({ "a=array", "é=null", "t=boolean", "f=boolean", "e=object" }, names)
+        assert.equal(doc:length(doc:root()), #names)
+        local empty = doc:get(doc:root(), "e")
+        assert.equal(empty + 1, doc:after(empty))
+        assert.has_error(function() doc:after(stop) end)
+    end)
+
     it("has no children where there are none", function()
         assert.is_nil(doc:items(doc:root())())
         assert.is_nil(doc:members(doc:get(doc:root(), "a"))())
@@ -71,9 +85,40 @@ describe("document", function()
         assert.same({ { { 1 } }, { { 2 }, {} }, 3 }, value:value(0))
     end)
 
+    it("finds what stands too deep", function()
+        local nested = assert(document.new('[[],{"a":1},[2,{}]]'))
+        assert.is_nil(nested:deeper_than(3))
+        assert.equal("{}", nested:raw(nested:deeper_than(2)))
+        assert.equal("[]", nested:raw(nested:deeper_than(1)))
+        assert.equal(0, nested:deeper_than(0))
+    end)
+
     it("describes kinds in words", function()
         assert.equal("an object", doc:describe(doc:root()))
         assert.equal("a list", doc:describe(doc:get(doc:root(), "a")))
+    end)
+
+    it("may be read into one that is shared", function()
+        local one = assert(document.shared('{"a":1}'))
+        assert.equal("a", one:text(1))
+        local two = assert(document.shared('["x",[]]'))
+        assert.equal(one, two)
+        assert.same({ "x", {} }, two:value(0))
+        local none, err = document.shared('{"a":', "body")
+        assert.is_nil(none)
+        assert.equal("body:1:6:", tostring(err):sub(1, 9))
+        -- What was read before is gone, and says so.
+        assert.has_error(function() two:kind(0) end)
+        assert.equal("null", assert(document.shared("null")):kind(0))
+    end)
+
+    it("finds members by name only", function()
+        local names = assert(document.new('{"ab":1,"ba":2,"abc":3,"":4}'))
+        for name, value in pairs({ ab = "1", ba = "2", abc = "3", [""] = "4" }) do
+            assert.equal(value, names:raw(names:get(0, name)))
+        end
+        assert.is_nil(names:get(0, "bb"))
+        assert.is_nil(names:get(1, "ab"))
     end)
 
     it("refuses what is not strict JSON, with a place", function()

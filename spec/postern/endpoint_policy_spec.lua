@@ -621,3 +621,45 @@ describe("the principals of endpoint policies", function()
         assert.equal("Allowed", requests.outcomes[(request:evaluate())])
     end)
 end)
+
+
+describe("the codes of other policies", function()
+    local function code(text)
+        local set, err = sets.compile(text, { type = "resource", name = "p" })
+        assert.is_nil(set, text)
+        return endpoint_policy.code_of(text, "resource", err)
+    end
+
+    local STATEMENT = '{"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", '
+        .. '"Resource": "execute-api:/*"}'
+
+    for wanted, texts in pairs({
+        Json = { "{", '{"Statement": ' .. STATEMENT .. ', "Statement": []}', '"\255"' },
+        Size = { "" },
+        Structure = {
+            "{}", "[]", "7", '{"Statement": 7}', '{"Statement": ' .. STATEMENT .. ', "X": 1}',
+            (('{"Statement": ' .. STATEMENT .. "}"):gsub("Allow", "Permit")),
+            (('{"Statement": ' .. STATEMENT .. "}"):gsub('"Action": [^,]*,', "")),
+        },
+        MissingPrincipal = {
+            (('{"Statement": ' .. STATEMENT .. "}"):gsub('"Principal": "%*",', "")),
+        },
+        Version = { '{"Version": "2013-01-01", "Statement": ' .. STATEMENT .. "}" },
+        Operator = {
+            (('{"Statement": ' .. STATEMENT .. "}"):gsub('"Effect"',
+                '"Condition": {"Sounds": {"a": "b"}}, "Effect"')),
+            (('{"Statement": ' .. STATEMENT .. "}"):gsub('"Effect"',
+                '"Condition": {"IpAddress": {"aws:SourceIp": "b"}}, "Effect"')),
+        },
+        PrincipalFormat = {
+            (('{"Statement": ' .. STATEMENT .. "}"):gsub('"%*"', '{"AWS": "12*"}', 1)),
+            (('{"Statement": ' .. STATEMENT .. "}"):gsub('"Principal"', '"NotPrincipal"', 1)),
+        },
+    }) do
+        for _, text in ipairs(texts) do
+            it(("are those of endpoint policies: %s: %s"):format(wanted, text), function()
+                assert.equal("InvalidPolicyDocument." .. wanted, code(text))
+            end)
+        end
+    end
+end)

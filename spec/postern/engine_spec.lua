@@ -912,6 +912,138 @@ describe("the network", function()
 end)
 
 
+describe("headers and query that are functions", function()
+    local AGENT = { ["agent.json"] = policy(when("StringEquals", "aws:UserAgent", "curl")) }
+    local WORDS = [[
+        api "agent" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" },
+                      policy = "agent.json" }]]
+
+    -- What is decided, and how often the function was called.
+    local function asked(estate, answer, err, members)
+        local count = 0
+        local request = { api = "agent", path = "/dev/x", headers = function()
+            count = count + 1
+            return answer, err
+        end }
+        for name, value in pairs(members or {}) do
+            request[name] = value
+        end
+        local decision = estate:authorize(request)
+        return decision, count
+    end
+
+    it("are called once when a key wants them, and seen in any letter case", function()
+        local decision, count = asked(opened(WORDS, AGENT), { ["User-Agent"] = "curl",
+                                                              X = { "y" } })
+        assert.is_true(decision.allowed)
+        assert.equal(1, count)
+        decision = asked(opened(WORDS, AGENT), { ["User-Agent"] = "wget" })
+        assert.equal("no_allow_resource", decision.reason)
+    end)
+
+    it("are not called when nobody does", function()
+        local estate = opened(WORDS, AGENT)
+        for _ = 1, 3 do
+            local decision, count = asked(estate, nil, "never", { api = "open" })
+            assert.is_true(decision.allowed)
+            assert.equal(0, count)
+        end
+        local _, count = asked(estate, nil, "never", { api = "nope" })
+        assert.equal(0, count)
+        _, count = asked(estate, nil, "never", {
+            api = "private", vpce = "vpce-1", client_ip = "10.0.1.9" })
+        assert.equal(0, count)
+    end)
+
+    it("refuse the call when they fail, are too many, or are no table", function()
+        local many = {}
+        for i = 1, 101 do
+            many["x" .. i] = "y"
+        end
+        local estate = opened(WORDS, AGENT)
+        for _, row in ipairs({
+            { nil, "the buffer is gone", 500, "`headers`: the buffer is gone" },
+            { many, nil, 400, "more than 100 headers" },
+            { "text", nil, 500, "`headers`: the function answers a string: give a table" },
+            { { A = "1", a = "2" }, nil, 400, "twice in different letter case" },
+        }) do
+            local decision, count = asked(estate, row[1], row[2])
+            assert.equal("error", decision.reason)
+            assert.equal(row[3], decision.status)
+            assert.matches(row[4], decision.error, 1, true)
+            assert.equal(1, count)
+        end
+        local decision = estate:authorize({ api = "agent", path = "/dev/x",
+                                            headers = function() error("boom", 0) end })
+        assert.equal("`headers`: boom", decision.error)
+    end)
+
+    it("refuse the call though a pack caught it", function()
+        -- Audience and anonymous: the header pack would go on without the header.
+        local key = 'return { kind = "keys", name = "acme", api = 1, '
+            .. 'check = function() return true end, keys = { ["acme:Odd"] = function(context) '
+            .. 'local http = context.http return http.headers.x and http.headers.x[1] end } }'
+        local estate = opened('rules "key.lua" {} api "odd" { endpoint_type = "REGIONAL", '
+            .. 'authorization = "NONE", stages = "dev", policy = "odd.json" }', {
+            ["key.lua"] = key, ["odd.json"] = policy(when("StringEquals", "acme:Odd", "1"),
+                                                     when("StringEquals", "aws:Referer", "1")) })
+        local decision, count = asked(estate, nil, "gone", { api = "odd" })
+        assert.equal("`headers`: gone", decision.error)
+        assert.equal(1, count)
+        decision, count = asked(estate, { X = "1" }, nil, { api = "odd" })
+        assert.is_true(decision.allowed)
+        assert.equal(1, count)
+    end)
+
+    it("are what hooks and identity packs see", function()
+        local hook = 'return { kind = "hooks", name = "no", api = 1, '
+            .. 'check = function() return true end, before = function(context) '
+            .. 'if context.http.headers["x-no"] then return { deny = "no" } end end }'
+        local estate = opened('rules "hook.lua" {}', { ["hook.lua"] = hook })
+        assert.equal("hook", asked(estate, { ["X-No"] = "1" }, nil, { api = "open" }).reason)
+        assert.is_true(asked(estate, {}, nil, { api = "open" }).allowed)
+        local decision, count = asked(estate, nil, "gone", { api = "open" })
+        assert.equal("`headers`: gone", decision.error)
+        assert.equal(1, count)
+
+        estate = opened('identity "header" { header = "x-caller" }')
+        local caller = "arn:aws:iam::111122223333:user/team/alice"
+        decision, count = asked(estate, { ["X-Caller"] = caller }, nil,
+                                { api = "iam", peer = "192.0.2.1" })
+        assert.is_true(decision.allowed)
+        assert.equal(caller, decision.trace.request.principal)
+        assert.equal(1, count)
+    end)
+
+    it("serve signatures, the query too", function()
+        local called = 0
+        local estate = opened()
+        estate.identify = { identify = function(_, context)
+            assert.same({ a = "b" }, context.http.query)
+            assert.same({ a = "b" }, context.http.query)
+            return { kind = "anonymous" }
+        end }
+        local decision = estate:authorize({ api = "open", path = "/dev/x", query = function()
+            called = called + 1
+            return { a = "b" }
+        end })
+        assert.is_true(decision.allowed)
+        assert.equal(1, called)
+    end)
+
+    it("are a call's of another service as well", function()
+        local estate = opened()
+        estate.hooks = nil
+        local called = 0
+        local decision = estate:authorize({ action = "s3:GetObject", resource = "arn:aws:s3:::b/k",
+            headers = function() called = called + 1 return {} end })
+        assert.is_false(decision.allowed)
+        assert.not_equal("error", decision.reason)
+        assert.equal(0, called)
+    end)
+end)
+
+
 describe("an engine", function()
     it("answers with a decision whatever a member holds", function()
         local base = { api = "private", stage = "dev", method = "GET", path = "/x",

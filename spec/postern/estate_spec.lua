@@ -1,5 +1,6 @@
 local estates = require("postern.estate")
 local plain = require("postern.host.plain")
+local records = require("postern.store.record")
 
 
 local HEAD = 'account "111122223333" region "eu-central-1"\nvpc "vpc-1" { cidr = "10.0.0.0/16" }\n'
@@ -471,6 +472,110 @@ describe("an estate", function()
         local estate = opened(HEAD .. api() .. 'rules "sunday.lua"', { ["gw/sunday.lua"] = pack })
         local decision = estate:authorize({ api = "a1", path = "/dev/x" })
         assert.equal("closed", decision.reason)
+    end)
+end)
+
+
+describe("the store of an estate", function()
+    local STORE = HEAD .. 'store "held/"\n'
+        .. 'api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live" }, '
+        .. 'policy = "allow.json" }\n'
+        .. 'endpoint "v1" { service = "execute-api", vpc = "vpc-1", policy = "full.json" }\n'
+
+    -- Files of a store that holds for each key: a source, or the text of a policy.
+    local function held(objects)
+        local files, keys = {}, {}
+        for key, what in pairs(objects) do
+            local kind, id = records.parts_of_key(key)
+            local policy = not what:match("^%l+$")
+                and { revision = 1, sha256 = records.hash(what) } or nil
+            local state = { source = policy and "policy" or what, policy = policy, revision = 1 }
+            files["gw/held/" .. records.file_of(key)] = records.encode({
+                kind = kind, id = id, revision = 1, active = state, history = {
+                    { revision = 1, operation = "put", at = 1, who = "w", acts = true,
+                      source = state.source, policy = policy },
+                },
+            })
+            files["gw/held/" .. records.policy_file(key, 1)] = policy and what or nil
+            keys[#keys + 1] = key
+        end
+        files["gw/held/store.json"] = records.encode_list(keys)
+        return files
+    end
+
+    local function origin(set)
+        return set and set.origins[1].name
+    end
+
+    it("stands in place of the files' policies", function()
+        local deny = ALLOW:gsub("Allow", "Deny")
+        for _, case in ipairs({
+            { {}, "gw/allow.json", "gw/full.json" },
+            { { ["api.a1"] = "file", ["endpoint.v1"] = "default" }, "gw/allow.json",
+              "default endpoint policy" },
+            { { ["api.a1"] = "none" }, nil, "gw/full.json" },
+            { { ["api.a1"] = deny, ["endpoint.v1"] = FULL }, "gw/held/api.a1.1.json",
+              "gw/held/endpoint.v1.1.json" },
+        }) do
+            local estate = opened(STORE, held(case[1]))
+            assert.equal(case[2], origin(estate.apis.a1.policy))
+            assert.equal(case[3], origin(estate.endpoints.v1.policy))
+            assert.equal("gw/held", estate.store.folder)
+        end
+        local estate = opened(STORE, held({ ["api.a1"] = deny }))
+        assert.equal("ExplicitlyDenied",
+                     estate:authorize({ api = "a1", path = "/live/x" }).decision)
+        assert.same({ ["api.a1"] = 1 }, estate.store.revisions)
+        assert.is_nil(opened(HEAD).store)
+    end)
+
+    it("counts for an API of another folder, also when it is included", function()
+        local files = held({ ["api.a1"] = ALLOW })
+        files["gw/sub/apis.lua"] = 'api "a1" { endpoint_type = "REGIONAL", '
+            .. 'authorization = "NONE", stages = { "live" } }\n'
+        local estate = opened(HEAD .. 'store "held"\ninclude "sub/apis.lua"\n', files)
+        assert.equal("gw/held/api.a1.1.json", origin(estate.apis.a1.policy))
+    end)
+
+    it("is covered by the revision", function()
+        local one = opened(STORE, held({ ["api.a1"] = ALLOW })).revision
+        assert.equal(one, opened(STORE, held({ ["api.a1"] = ALLOW })).revision)
+        assert.not_equal(one, opened(STORE, held({ ["api.a1"] = ALLOW .. " " })).revision)
+        assert.not_equal(one, opened(STORE, held({})).revision)
+    end)
+
+    it("is checked as files are, and damage is a problem", function()
+        local large = ALLOW .. (" "):rep(8192)
+        assert.matches("held/api.a1.1.json` has " .. #large .. " characters, the limit is 8192",
+                       problems(STORE, held({ ["api.a1"] = large })), 1, true)
+        assert.matches("gw/held/api.a1.1.json:1:1", problems(STORE, held({ ["api.a1"] = "{}" })),
+                       1, true)
+        assert.matches("gw/held/endpoint.v1.1.json:1:2: InvalidPolicyDocument.Json",
+                       problems(STORE, held({ ["endpoint.v1"] = "[" })), 1, true)
+        assert.matches("gw/held/store.json: there is no store", problems(STORE), 1, true)
+        for _, name in ipairs({ "store.json", "api.a1.json", "api.a1.1.json" }) do
+            for _, text in ipairs({ false, "", "{}" }) do
+                local files = held({ ["api.a1"] = ALLOW })
+                files["gw/held/" .. name] = text or nil
+                assert.matches("gw/held/" .. name .. ": ", problems(STORE, files), 1, true)
+            end
+        end
+    end)
+
+    it("tells programs which policy is at fault, and by which code", function()
+        local _, told = open(STORE, held({ ["api.a1"] = "{" }))
+        assert.same({ "InvalidPolicyDocument.Json", "gw/held/api.a1.1.json" },
+                    { told[1].code, told[1].policy })
+        _, told = open(STORE, held({ ["endpoint.v1"] = "[]" }))
+        assert.same({ "InvalidPolicyDocument.Structure", "gw/held/endpoint.v1.1.json" },
+                    { told[1].code, told[1].policy })
+    end)
+
+    it("warns of what acts on nothing", function()
+        local estate = opened(STORE, held({ ["api.zz"] = ALLOW }))
+        assert.equal("gw/held/api.zz.json: there is no api `zz`: what the store holds for it acts "
+            .. "on nothing", tostring(estate.warnings))
+        assert.same({}, estate.store.revisions)
     end)
 end)
 

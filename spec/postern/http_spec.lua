@@ -1,3 +1,4 @@
+local jit = require("jit")
 local http = require("postern.http")
 
 
@@ -58,6 +59,19 @@ describe("a reader", function()
         assert.equal("", reader:message().body)
     end)
 
+    it("gives at once what a server looks at in every request", function()
+        local reader = http.reader("request")
+        assert.is_nil(reader:request())
+        assert.error_matches(function() reader:headers() end, "is not whole yet")
+        reader:feed("POST /a?b HTTP/1.1\r\nHost: c\r\nX-Y: 1\r\nx-y: 2\r\n"
+            .. "Connection: close\r\nContent-Length: 2\r\n\r\n")
+        assert.equal("POST", (reader:request()))
+        reader:feed("hi")
+        assert.same({ "POST", "/a", 1, false }, { reader:request() })
+        assert.same({ host = { "c" }, ["x-y"] = { "1", "2" },
+            connection = { "close" }, ["content-length"] = { "2" } }, reader:headers())
+    end)
+
     it("takes no body after HEAD", function()
         local reader = http.reader("response")
         reader:reset(true)
@@ -92,6 +106,184 @@ describe("a reader", function()
             assert.error_matches(function() http.reader("request", { max_body = value }) end,
                 "`max_body`: give a number")
         end
+    end)
+end)
+
+
+describe("a reader, part by part", function()
+    local reader
+
+    before_each(function()
+        reader = http.reader("request")
+    end)
+
+    it("gives what a server needs", function()
+        assert.is_true((reader:feed("PUT /a%20b?c=%26&d HTTP/1.1\r\nHost: e:1\r\nX: 1\r\nEmpty:\r\n"
+            .. "x: 2\r\nContent-Length: 2\r\n\r\n\0!")))
+        assert.equal("PUT", reader:method())
+        assert.equal("/a%20b?c=%26&d", reader:target())
+        assert.equal("/a%20b", reader:path())
+        assert.equal("c=%26&d", reader:query())
+        assert.equal("e:1", reader:authority())
+        assert.equal("\0!", reader:body())
+        assert.is_true(reader:keep_alive())
+        assert.is_false(reader:is_old())
+        assert.same({ "e:1", 1 }, { reader:header("host") })
+        assert.same({ "1", 2 }, { reader:header("x") })
+        assert.same({ "", 1 }, { reader:header("empty") })
+        local value, count = reader:header("none")
+        assert.is_nil(value)
+        assert.equal(0, count)
+        assert.equal(0, reader:flags())
+    end)
+
+    it("tells what is not there", function()
+        assert.is_true((reader:feed("GET /? HTTP/1.0\r\n\r\n")))
+        assert.equal("", reader:query())
+        assert.is_nil(reader:authority())
+        assert.equal("", reader:body())
+        assert.is_true(reader:is_old())
+        assert.is_false(reader:keep_alive())
+        reader:reset()
+        assert.is_true((reader:feed("HEAD http://A/ HTTP/1.1\r\nHost: a\r\n\r\n")))
+        assert.is_nil(reader:query())
+        assert.equal("/", reader:path())
+        assert.equal("A", reader:authority())
+        assert.equal(http.NO_BODY, reader:flags())
+    end)
+
+    it("raises at the caller before the head is whole", function()
+        reader:feed("GET / HTTP/1.1\r\n")
+        for _, part in ipairs({ "method", "target", "path", "query", "authority", "body", "is_old",
+            "keep_alive" }) do
+            local ok, why = pcall(function() return (reader[part](reader)) end)
+            assert.is_false(ok)
+            assert.matches("http_spec.lua:%d+: the head of the message is not whole", why)
+        end
+        assert.is_nil((reader:header("host")))
+        assert.equal(http.CLOSE, reader:flags())
+    end)
+
+    it("refuses targets that two servers could read differently", function()
+        for _, target in ipairs({ "http://b/", "/#", "*", "a:80", "http://x@a/" }) do
+            reader:reset()
+            assert.is_nil((reader:feed("GET " .. target .. " HTTP/1.1\r\nHost: a\r\n\r\n")))
+            assert.equal(400, reader:answer())
+        end
+    end)
+end)
+
+
+describe("a response", function()
+    local writer
+
+    before_each(function()
+        writer = http.writer()
+    end)
+
+    it("is written", function()
+        writer:answer(204, nil, nil, 0)
+        assert.equal(27, writer:size())
+        assert.equal("HTTP/1.1 204 No Content\r\n\r\n", writer:take())
+        assert.equal("", writer:take())
+        writer:time(784111777.9)
+        writer:put("HTTP/1.1 100 Continue\r\n\r\n")
+        writer:answer(403, "Content-Type: text/plain\r\n", "\0no", http.CLOSE)
+        assert.equal("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 Forbidden\r\n"
+            .. "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\n"
+            .. "Content-Length: 3\r\nConnection: close\r\n\r\n\0no", writer:take())
+    end)
+
+    it("is read again as it was written", function()
+        writer:answer(200, http.lines({ { "X-Tag", "a b" }, { "X-Tag", 2 } }), "body", http.KEEP)
+        local reader = http.reader("response")
+        assert.is_true((reader:feed(writer:take())))
+        assert.same({ status = 200, reason = "OK", version = 1.1, keep_alive = true, body = "body",
+            headers = { ["x-tag"] = { "a b", "2" }, ["content-length"] = { "4" },
+                connection = { "keep-alive" } } }, reader:message())
+    end)
+
+    it("answers what was read as it asks", function()
+        local reader = http.reader("request")
+        reader:feed("HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        writer:answer(200, "", "body", reader:flags())
+        assert.equal("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: keep-alive\r\n\r\n",
+            writer:take())
+    end)
+
+    it("raises at the caller for what is none", function()
+        for _, row in ipairs({ { 99 }, { 600 }, { 100 }, { 204, "", "x" }, { 200, "A: b" } }) do
+            local ok, why = pcall(function() writer:answer(row[1], row[2], row[3], 0) end)
+            assert.is_false(ok)
+            assert.matches("http_spec.lua:%d+: no answer: a status outside", why)
+        end
+        assert.equal("", writer:take())
+    end)
+
+    it("has the lines of a list, in its order", function()
+        assert.equal("B: 1\r\na: x\ty\r\nB: 2\r\n",
+            http.lines({ { "B", 1 }, { "a", "x\ty" }, { "B", "2" } }))
+        assert.equal("", http.lines({}))
+    end)
+
+    it("has no lines that are none, or more than one", function()
+        for _, bad in ipairs({ "\r", "\n", "\0", "\r\nX: y", "\127" }) do
+            assert.is_nil((http.lines({ { "A", "b" .. bad } })))
+            assert.is_nil((http.lines({ { "A" .. bad, "b" } })))
+        end
+        for _, row in ipairs({
+            { { "a b", "c" }, "`a b` is no name of a header" },
+            { { 1, "c" }, "`1` is no name of a header" },
+            { { "A" }, "header `A`: its value is a nil: give a string" },
+            { { "content-LENGTH", "1" }, "is written by the server itself" },
+            { { "Connection", "close" }, "is written by the server itself" },
+            { { "Transfer-Encoding", "chunked" }, "is written by the server itself" },
+            { { "Date", "now" }, "is written by the server itself" },
+        }) do
+            local lines, why = http.lines({ { "Good", "1" }, row[1] })
+            assert.is_nil(lines)
+            assert.matches(row[2], why, 1, true)
+        end
+    end)
+end)
+
+
+describe("a request and its answer", function()
+    it("leave no garbage but their texts, and compile", function()
+        local reader, writer = http.reader("request"), http.writer()
+        local bytes = "POST /v1/decide?x HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            .. "Content-Length: 2\r\n\r\n{}"
+        local lines = http.lines({ { "Content-Type", "application/json" } })
+        local aborts = {}
+        local function on_trace(what, _, _, _, code)
+            aborts[#aborts + 1] = what == "abort" and tostring(code) or nil
+        end
+        local function serve(rounds)
+            local length = 0
+            for _ = 1, rounds do
+                reader:feed(bytes)
+                if reader:path() == "/v1/decide" and reader:method() == "POST" then
+                    local kind, count = reader:header("content-type")
+                    length = length + #kind * count + #reader:body()
+                end
+                writer:answer(200, lines, "{}", reader:flags())
+                reader:reset()
+                length = length + #writer:take()
+            end
+            return length
+        end
+        serve(1000)
+        collectgarbage()
+        collectgarbage("stop")
+        local before = collectgarbage("count")
+        jit.attach(on_trace, "trace")
+        local length = serve(20000)
+        jit.attach(on_trace)
+        local grown = collectgarbage("count") - before
+        collectgarbage("restart")
+        assert.equal(20000 * (16 + 2 + 72), length)
+        assert.same({}, aborts)
+        assert.is_true(grown < 64, ("%d KiB for 20000 requests"):format(grown))
     end)
 end)
 

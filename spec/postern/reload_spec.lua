@@ -27,7 +27,7 @@ return {
     limits = { timeout = 5 },
     keys = { ["acme:Slow"] = function(context, config, tools)
         if context.http.path == "/live/wait" then
-            tools.sleep(0.15)
+            tools.sleep(0.4)
         end
         return "yes"
     end },
@@ -286,7 +286,7 @@ describe("reloading", function()
 
     it("waits for all old generations in one task: hosts have only so many", function()
         within(function()
-            write("slow.lua", (SLOW:gsub("sleep%(0.15%)", "sleep(4)")))
+            write("slow.lua", (SLOW:gsub("sleep%(0.4%)", "sleep(4)")))
             open({ watch = false })
             local spawned, spawn, waiting = 0, host.spawn, {}
             for i = 1, 3 do
@@ -342,6 +342,37 @@ describe("reloading", function()
             open()
             assert.matches("warning: " .. folder .. "/p.json:4: no pack provides the condition key "
                 .. "`acme:none`", log(), 1, true)
+        end)
+    end)
+
+    -- Compiled code is made for one generation: it would stay, and the code of the next be worse.
+    it("leaves no compiled code of generations that ended", function()
+        local traceinfo = require("jit.util").traceinfo
+        local function traces()
+            local count = 0
+            for number = 1, 10000 do
+                count = count + (traceinfo(number) and 1 or 0)
+            end
+            return count
+        end
+        local function work()
+            for _ = 1, 400 do
+                assert.is_true(decide("/live/x").allowed)
+            end
+            return traces()
+        end
+        within(function()
+            open({ watch = false })
+            jit.flush()
+            local first, most = work(), 0
+            for round = 1, 8 do
+                write("p.json", POLICY:format("Round" .. round, "*"))
+                assert.is_true(subject:reload())
+                most = math.max(most, work())
+            end
+            assert.equal(9, subject.loads)
+            assert.is_true(first > 0)
+            assert.is_true(most < 2 * first + 20, ("%d traces, then %d"):format(first, most))
         end)
     end)
 end)

@@ -564,4 +564,96 @@ describe("the front in nginx", function()
             assert.equal(200, ask("/pets", { headers = { "X-Forwarded-For: 127.0.0.9" } }).status)
         end)
     end)
+
+
+    describe("in a gateway that has its plugins open the estate", function()
+        local DECIDE = [[
+            location / {
+                access_by_lua_block {
+                    local given = %s
+                    local passes, reply = require("postern.resty").decide(given)
+                    if not passes then
+                        ngx.status = reply.status
+                        for name, value in pairs(reply.headers) do
+                            ngx.header[name] = value
+                        end
+                        ngx.print(reply.body)
+                        return ngx.exit(reply.status)
+                    end
+                    ngx.header["X-Headers"] = type(reply)
+                }
+                content_by_lua_block { ngx.say("content ", ngx.var.uri) }
+            }
+            location = /-/open { content_by_lua_block {
+                local _, err = require("postern.resty").open(ngx.var.arg_path)
+                ngx.say(tostring(err))
+            } }
+        ]]
+
+        -- Without `init_by_lua`; `path` is Lua text.
+        local function open(path, options, given)
+            options = options or {}
+            options.server = DECIDE:format(given or '{ api = "pets", stage = "live" }')
+            running = front.new(options)
+            local text = running:log("nginx.conf"):gsub("init_by_lua_block { [^\n]*\n", "")
+                :gsub("init_worker_by_lua_block {[^\n]*\n", ([[init_worker_by_lua_block {
+                    opened = { require("postern.resty").open(%s, { poll = 0.05, follow = 0.02 }) }
+                    ngx.log(ngx.ERR, "opened: ", tostring(opened[1]), " ", tostring(opened[2]))
+                }
+            ]]):format(path or ('"' .. running.folder .. '/estate.lua"')))
+            front.write(running, "nginx.conf", text)
+            assert.is_true(running:run())
+        end
+
+        it("decides for it, and leaves the answer to it", function()
+            open()
+            assert.is_true(running:wait_for_log("opened: true nil"))
+            local allowed = ask("/pets")
+            assert.equal(200, allowed.status)
+            assert.equal("nil", allowed.headers["x-headers"])
+            local denied = ask("/admin")
+            assert.equal(403, denied.status)
+            assert.matches('^{"message":"Forbidden","request_id":"%x+"}$', denied.body)
+            assert.equal("no-store", denied.headers["cache-control"])
+            running:stop()
+            open(nil, { estate = WITH_HOOK.estate, files = WITH_HOOK.files })
+            local answer = ask("/pets")
+            assert.equal("table", answer.headers["x-headers"])
+            assert.is_nil(answer.headers["x-acme"])
+        end)
+
+        it("opens one estate", function()
+            open()
+            assert.equal("nil\n", ask("/-/open?path=" .. running.folder .. "/estate.lua").body)
+            assert.matches("one nginx has one estate", ask("/-/open?path=/other.lua").body, 1, true)
+            assert.equal(200, ask("/pets").status)
+            assert.equal(403, ask("/admin").status)
+        end)
+
+        it("says why it cannot, and refuses", function()
+            for path, why in pairs({ ["nil"] = "give the path", ['"/none.lua"'] = "/none.lua",
+                                     ["{}"] = "give the path" }) do
+                open(path)
+                assert.is_true(running:wait_for_log("opened: nil "))
+                assert.matches(why, running:log(), 1, true)
+                local answer = ask("/pets")
+                assert.equal(503, answer.status)
+                assert.not_matches("content", answer.body, 1, true)
+                running:stop()
+            end
+            running = nil
+        end)
+
+        it("refuses what it is handed wrongly", function()
+            for _, given in ipairs({ "5", "{ apy = 'pets' }", "{ api = 'pets', mode = 'off' }",
+                                     "{ api = 'none' }", "{ api = 5 }" }) do
+                open(nil, nil, given)
+                local answer = ask("/pets")
+                assert.equal(503, answer.status, given)
+                assert.not_matches("content", answer.body, 1, true)
+                running:stop()
+            end
+            running = nil
+        end)
+    end)
 end)

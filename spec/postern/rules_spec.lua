@@ -148,8 +148,8 @@ describe("kinds of packs", function()
         local pack, err = rules.read(source("keys", MUST.keys, MUST.identities), "x.lua")
         assert.is_nil(pack)
         assert.equal("x.lua: unknown member `identify`: a keys pack has `api`, `check`, `kind`, "
-            .. "`name`, and may have `cache`, `files`, `keys`, `lazy`, `limits`, `prefixes`, "
-            .. "`start`, `stop`, `types`", err)
+            .. "`name`, and may have `cache`, `files`, `keys`, `lazy`, `limits`, `plan`, "
+            .. "`prefixes`, `start`, `stop`, `types`", err)
     end)
 
     it("of keys answer through functions", function()

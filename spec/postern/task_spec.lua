@@ -40,6 +40,78 @@ describe("tasks", function()
         assert.same({ "outer", "inner", "later" }, log)
     end)
 
+    it("are used again where a function is performed", function()
+        local log, seen = {}, {}
+        local function note(text)
+            seen[coroutine.running()] = true
+            log[#log + 1] = text
+        end
+        for i = 1, 3 do
+            assert.is_nil(tasks:perform(note, "now" .. i))
+        end
+        local function wait(seconds)
+            note("begins")
+            host.sleep(seconds)
+            note("ends")
+        end
+        local waiting = tasks:perform(wait, 1)
+        assert.is_false(waiting.finished)
+        assert.equal(1, tasks.live)
+        assert.is_nil(tasks:perform(note, "meanwhile"))
+        host.pass(1)
+        assert.equal(0, tasks.live)
+        assert.is_nil(tasks:perform(note, "after"))
+        assert.same({ "now1", "now2", "now3", "begins", "meanwhile", "ends", "after" }, log)
+        local count = 0
+        for _ in pairs(seen) do
+            count = count + 1
+        end
+        assert.equal(2, count) -- one that waited, one beside it
+    end)
+
+    it("performed within a task run at once, and what they spawn does not run inside them",
+        function()
+            local log = {}
+            tasks:spawn(function()
+                tasks:perform(function(name)
+                    tasks:spawn(function() log[#log + 1] = "spawned" end)
+                    log[#log + 1] = name
+                end, "performed")
+                log[#log + 1] = "outer"
+                host.sleep(1)
+                log[#log + 1] = "still a task"
+            end)
+            assert.same({ "performed", "outer", "spawned" }, log)
+            host.pass(1)
+            assert.equal("still a task", log[4])
+            tasks:perform(function()
+                tasks:spawn(function() log[#log + 1] = "second" end)
+                log[#log + 1] = "first"
+            end)
+            assert.same({ "first", "second" }, { log[5], log[6] })
+        end)
+
+    it("performed are cancelled where they wait, and raise to the log", function()
+        local closed
+        local waiting = tasks:perform(function()
+            tasks:own({ close = function() closed = true end })
+            host.sleep(1)
+            error("never")
+        end)
+        assert.is_true(waiting:cancel())
+        assert.is_true(closed)
+        assert.equal(0, tasks.live)
+        assert.is_nil(tasks:perform(function() error("oh") end))
+        assert.is_nil(tasks:perform(function() coroutine.yield() end))
+        assert.matches("a task raised: .*oh", host.logged[1])
+        assert.matches("it yielded outside of an operation", host.logged[2])
+        -- What one left open is no business of the next.
+        local left = false
+        tasks:perform(function() tasks:own({ close = function() left = true end }) end)
+        tasks:perform(function() host.sleep(1) end):cancel()
+        assert.is_false(left)
+    end)
+
     it("know whether one runs", function()
         assert.is_false(tasks:inside())
         local seen

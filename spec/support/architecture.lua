@@ -9,25 +9,35 @@ local _M = {}
 --- The core, in dependency order: a file includes itself and what stands before it.
 _M.CORE = {
     "alloc", "error", "span", "utf8", "glob", "address", "cidr", "scalar", "document", "reader",
-    "arn", "symbol", "value", "template", "operators", "condition", "principal", "policy", "set",
-    "compile", "builder", "request", "evaluate", "explain",
+    "arn", "symbol", "value", "template", "operators", "condition", "principal", "policy",
+    "set", "compile", "builder", "request", "evaluate", "question", "path", "explain",
 }
 
 --- The Lua modules, in dependency order.
 _M.LUA = {
-    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "semaphore", "guard",
-    "client", "task", "watch", "work", "host/options", "host/uv_loop", "host/uv_socket",
-    "host/uv_file", "host/uv", "host/plain", "host/resty_socket", "host/resty_file", "host/resty",
-    "config", "words", "context", "path", "cache", "network", "set", "set_store", "apis", "request",
-    "decision", "endpoint_services", "endpoint_policy", "endpoint", "environment", "budget",
-    "frozen", "rules", "packs", "tools", "runner", "keys", "hooks", "services", "identities",
-    "scripts", "loader", "flow", "engine", "estate", "reload", "cases", "accept", "answer",
+    "ffi", "document", "glob", "cidr", "crypto", "clock", "mmdb", "http", "json", "sockets",
+    "tls", "tls_stream", "semaphore", "guard", "client", "task", "watch", "work",
+    "host/options", "host/uv_loop", "host/uv_socket", "host/uv_file", "host/uv_disk", "host/uv",
+    "host/uv_listener", "host/uv_worker", "host/uv_processes", "host/plain",
+    "host/resty_socket", "host/resty_file", "host/resty", "config", "words", "context", "path",
+    "cache", "network", "set", "set_store", "apis", "request", "decision", "endpoint_services",
+    "endpoint_policy", "endpoint", "environment", "budget", "frozen", "rules", "packs", "tools",
+    "runner", "keys", "hooks", "services", "identities", "scripts", "loader", "flow",
+    "question", "plan", "engine", "store/record", "store/held", "estate", "reload",
+    "store/failure", "store/view", "store/short_form", "store/durable", "store/trial",
+    "store/sweep", "store", "protocol/operators", "protocol/admin", "cases", "accept", "answer",
     "metrics/exposition", "metrics/family", "metrics/merge", "metrics/store", "metrics",
     "traceparent", "audit/plain", "audit/mask", "audit/event", "audit/line", "audit/shipper",
-    "audit", "server", "resty/options", "resty/lint", "resty/reports", "resty/board",
+    "audit", "response", "message", "connection", "connections", "telemetry", "routes",
+    "settings", "protocol/operator", "protocol/options", "protocol/message", "protocol/peers",
+    "protocol/mapping", "protocol/call", "protocol/native", "protocol/verdict",
+    "protocol/origin", "protocol/forward", "protocol/ext_authz", "protocol/opa",
+    "protocol/catalogue", "protocol/entities", "protocol/search", "protocol/authzen",
+    "protocols", "server", "resty/options", "resty/lint", "resty/reports", "resty/board",
     "resty/master", "resty/call", "resty/reply", "resty/follower", "resty", "init", "parts",
     "coverage", "mutants", "testing/fakes", "testing", "testing/files", "testing/specs",
-    "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli",
+    "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli/store", "cli/serve",
+    "cli",
 }
 
 -- The only ones that may know their host.
@@ -255,8 +265,11 @@ end
 local TWINS = {
     { "^core/src/(.+)%.c$", "core/tests/test_%s.c" },
     { "^http/src/(.+)%.c$", "http/tests/test_%s.c" },
+    { "^tls/src/(.+)%.c$", "tls/tests/test_%s.c" },
     { "^lua/postern/(.+)%.lua$", "spec/postern/%s_spec.lua" },
     { "^rules/(.+)%.lua$", "spec/rules/%s_spec.lua" },
+    { "^adapters/apisix/(.+)%.lua$", "spec/adapters/apisix/%s_spec.lua" },
+    { "^adapters/kong/kong/plugins/postern/(.+)%.lua$", "spec/adapters/kong/%s_spec.lua" },
 }
 
 --- The path of the test a source must have.

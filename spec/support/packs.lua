@@ -21,7 +21,7 @@ local _M = {}
 local MEMBERS = {
     kind = true, name = true, api = true, check = true, start = true, stop = true, lazy = true,
     types = true, cache = true, limits = true, keys = true, prefixes = true, files = true,
-    priority = true, before = true, after = true, log = true,
+    plan = true, priority = true, before = true, after = true, log = true,
 }
 
 local NAMES = { "assert", "error", "ipairs", "next", "pairs", "select", "tonumber", "tostring",

@@ -100,6 +100,15 @@ function Host:spawn(fn, ...)
 end
 
 
+--- Calls `fn(argument)` at once, in a task that is used again; see `perform` of `postern.task`.
+-- @tparam function fn
+-- @param argument
+-- @treturn Task|nil the task when it waits, until the function has returned
+function Host:perform(fn, argument)
+    return self.loop.tasks:perform(fn, argument)
+end
+
+
 --- Whether the caller runs in a task of this host.
 -- @treturn boolean
 function Host:inside()

@@ -156,6 +156,21 @@ function Loop:timer(seconds, fn, weak)
 end
 
 
+--- Calls a function again and again, every so many seconds; the loop need not run on for it.
+-- @tparam number seconds
+-- @tparam function fn
+-- @treturn function stops it
+function Loop:every(seconds, fn)
+    local timer = self:adopt(uv.new_timer())
+    local milliseconds = math.max(1, math.ceil(seconds * 1000))
+    timer:start(milliseconds, milliseconds, self:callback(fn))
+    timer:unref()
+    return function()
+        self:close_handle(timer)
+    end
+end
+
+
 --- Calls a function when the loop has come round once. A timer of no time would not do: one that is
 -- started by another's callback is due at once, and the loop never gets to its sockets.
 -- @tparam function fn

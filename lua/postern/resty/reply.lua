@@ -179,10 +179,10 @@ function Reply:headers(decision)
 end
 
 
---- Lets a request pass: strips what the client may not say, and says what nginx has to.
+--- Prepares a request that passes for the program behind nginx: strips what the client may not say,
+-- and says what nginx has to.
 -- @tparam Decision|nil decision nil where there is none (dry run)
--- @tparam table|nil headers of the answer
-function Reply:pass(decision, headers)
+function Reply:forward(decision)
     strip(self, decision)
     for i = 1, decision and #self.upstream or 0 do
         local value = fact_of(decision, self.upstream[i][2])
@@ -190,9 +190,37 @@ function Reply:pass(decision, headers)
             ngx.req.set_header(self.upstream[i][1], value)
         end
     end
+end
+
+
+--- Lets a request pass, with headers for its answer.
+-- @tparam Decision|nil decision nil where there is none (dry run)
+-- @tparam table|nil headers of the answer
+function Reply:pass(decision, headers)
+    self:forward(decision)
     for name, value in pairs(headers or {}) do
         ngx.header[name] = value
     end
+end
+
+
+-- What the client is told that it may not.
+local function tell(self, decision)
+    strip(self, decision)
+    return self.answer:of(decision, { accept = ngx.var.http_accept, id = id_of() })
+end
+
+
+--- What a gateway is to tell the client that it may not.
+-- @tparam Decision|nil decision nil for a failure of ours
+-- @treturn table `status`, `headers` (name to text) and `body`
+function Reply:refusal(decision)
+    local status, list, body = tell(self, decision)
+    local headers = {}
+    for i = 1, #list do
+        headers[list[i][1]] = list[i][2]
+    end
+    return { status = status, headers = headers, body = body }
 end
 
 
@@ -201,10 +229,7 @@ end
 -- @tparam Decision|nil decision nil for a failure of ours
 -- @treturn string|nil for the operator: what was wrong with the decision
 function Reply:refuse(decision)
-    strip(self, decision)
-    local status, headers, body, problem = self.answer:of(decision, {
-        accept = ngx.var.http_accept, id = id_of(),
-    })
+    local status, headers, body, problem = tell(self, decision)
     ngx.req.discard_body()
     ngx.status = status
     for i = 1, #headers do

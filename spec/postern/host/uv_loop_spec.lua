@@ -45,6 +45,18 @@ describe("the loop of the libuv host", function()
         assert.is_false(loop:run_until(function() return rang end))
     end)
 
+    it("calls again and again, until it is stopped, and does not run on for that", function()
+        local ticks, rang = 0, false
+        local stop = loop:every(0.001, function() ticks = ticks + 1 end)
+        assert.is_false(loop:run_until(function() return rang end))
+        loop:timer(0.05, function() rang = true end)
+        assert.is_true(loop:run_until(function() return ticks == 3 end))
+        stop()
+        stop()
+        assert.is_true(loop:run_until(function() return rang end))
+        assert.equal(3, ticks)
+    end)
+
     it("counts a limit from now, however long Lua has run", function()
         local start = uv.hrtime()
         while uv.hrtime() - start < 30e6 do end

@@ -1,0 +1,439 @@
+--- One connection of HTTP/1.1, from its first byte to its end.
+--
+--    bytes -> reader -> message -> handler (it may wait) -> answer -> bytes
+--
+-- Requests of one connection are answered one after another, in their order, as RFC 9112, section
+-- 9.3.2 wants; while one waits, the bytes behind it wait as well, and other connections go on.
+-- Answers to what came in one piece leave in one piece. A stream is one of the host's or does as
+-- those do: `read_start`, `read_stop`, `try_write`, `write`, `shutdown`; so TLS is a stream over
+-- one.
+--
+-- A connection is always in one of these; each but the first has its limit in seconds:
+--
+--    working   a handler runs                     idle      no request has begun
+--    head      a request has begun                body      its head is there, its body is not
+--    waiting   a handler waits                    writing   the peer does not take our answer
+--    lingering we have said the last word, and let the peer finish
+--
+-- *Dependencies*: postern.http, postern.message, postern.response
+--
+-- @module postern.connection
+local http = require("postern.http")
+local messages = require("postern.message")
+local response = require("postern.response")
+
+
+local _M = {}
+local Connection = {}
+Connection.__index = Connection
+
+
+-- Bytes of requests that may wait behind one that is not answered; then nothing more is read.
+local MOST_WAITING = 65536
+
+-- Answers of so many bytes leave before the next request is looked at.
+local MOST_QUEUED = 65536
+
+-- What a peer may still send after our last word. Closed at once, it might never see that word.
+local MOST_LINGERING, LINGER = 1024 * 1024, 2
+
+local CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
+
+local CLOSE, KEEP, NO_BODY = http.CLOSE, http.KEEP, http.NO_BODY
+
+
+-- ---- Ending ------------------------------------------------------------------------------------
+
+
+--- Closes it, whatever it does. A handler that waits is cancelled.
+function Connection:close()
+    if self.closed then
+        return
+    end
+    self.closed = true
+    self.input = nil
+    self.front:forget(self)
+    local task = self.task
+    self.task = nil
+    if task then
+        task:cancel("the connection is closed")
+    end
+    self.front.close_stream(self.stream)
+end
+
+
+-- What the peer sends now is not read by anybody; but it should see what we said.
+local function finish(self)
+    if self.ended or not (self.dirty or self.input) then
+        return self:close()
+    end
+    self.input = nil
+    self.state, self.deadline = "lingering", self.front.clock + LINGER
+    self.lingered = 0
+    self.stream:shutdown()
+    if self.stopped then
+        self.stopped = false
+        self.stream:read_start(self.on_bytes)
+    end
+end
+
+
+local function linger(self, chunk)
+    self.lingered = self.lingered + #chunk
+    if self.lingered > MOST_LINGERING then
+        self:close()
+    end
+end
+
+
+-- ---- Writing -----------------------------------------------------------------------------------
+
+
+local advance
+
+-- What is queued goes out; what the peer does not take at once has its time.
+local function flush(self)
+    local text = self.writer:take()
+    self.queued = 0
+    local sent, _, name = self.stream:try_write(text)
+    if sent == #text then
+        return
+    elseif not sent and name ~= "EAGAIN" then
+        return self:close()
+    end
+    self.writing = true
+    self.state, self.deadline = "writing", self.front.clock + self.front.limits.write_seconds
+    self.stream:write(sent and text:sub(sent + 1) or text, self.on_written)
+end
+
+
+local function on_written(self, err)
+    self.writing = false
+    if err then
+        return self:close()
+    elseif not self.closed then
+        self.state = "working"
+        advance(self)
+    end
+end
+
+
+-- A peer that can have no more on this connection is told so, as is one of HTTP/1.0 that can.
+local function flags_of(self)
+    local flags = self.message.method == "HEAD" and NO_BODY or 0
+    if self.last then
+        return flags + CLOSE
+    end
+    return self.message.minor == 0 and flags + KEEP or flags
+end
+
+
+local function put(self, status, headers, body)
+    local front, writer = self.front, self.writer
+    local lines, why = front.lines:of(headers)
+    if not lines or not response.is_status(status) then
+        front.log(("an answer that cannot be sent: %s"):format(why or "a status that is none"))
+        status, headers, body = front.fault(self.message)
+        lines = assert(front.lines:of(headers))
+    end
+    front.answers[status] = (front.answers[status] or 0) + 1
+    writer:time(front.second)
+    writer:answer(status, lines, response.has_body(status) and body or nil, flags_of(self))
+    self.queued = writer:size()
+end
+
+
+-- Our own answer to what is no request, or comes too slowly; the last one.
+local function refuse(self, status)
+    self.last, self.dirty, self.input = true, true, nil
+    self.message.method = nil
+    self.front:count("refused", status)
+    put(self, status, response.JSON, response.problem(status))
+end
+
+
+-- ---- Answering ---------------------------------------------------------------------------------
+
+
+local function answer(self)
+    local front, message = self.front, self.message
+    local keep_alive = message:take()
+    self.requests = self.requests + 1
+    front.requests = front.requests + 1
+    self.state = "working"
+    local ok, status, headers, body = pcall(front.handle, message)
+    if not ok then
+        front.log(("%s %s: a handler raised: %s"):format(message.method, message.path,
+            tostring(status)))
+        status, headers, body = front.fault(message)
+    end
+    -- Looked at only now: the server may have begun to stop while the handler waited.
+    self.last = not keep_alive or front.draining or self.requests >= front.limits.requests
+    put(self, status, headers, body)
+end
+
+
+-- The client waits to be told that its body is wanted (RFC 9110, section 10.1.1).
+local function expect(self)
+    local expected, count = self.reader:header("expect")
+    if count == 0 then
+        return
+    elseif count > 1 or expected:lower() ~= "100-continue" then
+        refuse(self, 417)
+    elseif select(3, self.reader:request()) == 1 then
+        self.writer:put(CONTINUE)
+        self.queued = self.writer:size()
+    end
+end
+
+
+-- The message goes on: which part of it is awaited.
+local function note_part(self)
+    self.input = nil
+    local part = self.reader:request() and "body" or "head"
+    if part == "body" and self.part ~= "body" then
+        expect(self)
+    end
+    self.part = part
+end
+
+
+-- One request, if there is a whole one.
+local function step(self)
+    local complete, rest = self.reader:feed(self.input, self.at)
+    if complete then
+        self.part = nil
+        if rest > #self.input then
+            self.input = nil
+        else
+            self.at = rest
+        end
+        answer(self)
+        self.reader:reset()
+    elseif complete == false then
+        note_part(self)
+    else
+        refuse(self, self.reader:answer())
+    end
+end
+
+
+local function is_ready(self)
+    return self.input and not (self.last or self.closed or self.writing)
+        and self.queued < MOST_QUEUED
+end
+
+
+local function step_on(self)
+    step(self)
+    if not self.inside and self.queued > 0 and not (self.writing or self.closed) then
+        flush(self)
+    end
+end
+
+
+-- Answers what has come. It runs in a task, since a handler may wait; from then on it runs alone,
+-- and not within `advance`. (The first step stands before the loop: one request at a time is the
+-- common case, and a loop that runs once does not compile.)
+local function pump(self)
+    self.busy = true
+    step_on(self)
+    if is_ready(self) then
+        repeat
+            step_on(self)
+        until not is_ready(self)
+    end
+    self.busy = false
+    if not self.inside then
+        self.task = nil
+        advance(self)
+    end
+end
+
+
+-- ---- States ------------------------------------------------------------------------------------
+
+
+local function await(self, state, seconds)
+    if self.state ~= state then
+        self.state, self.deadline = state, self.front.clock + seconds
+    end
+end
+
+
+-- After a piece of work: hands over what there is to say, and finds out what is awaited now.
+-- Answers whether there is more work.
+local function settle(self)
+    if self.queued > 0 and not (self.writing or self.closed) then
+        flush(self)
+    end
+    if self.closed or self.writing then
+        return false
+    elseif self.busy then
+        await(self, "waiting", self.front.limits.answer_seconds)
+        return false
+    elseif self.last then
+        finish(self)
+        return false
+    elseif self.input then
+        return true
+    elseif self.ended or (self.front.draining and not self.part) then
+        self:close()
+        return false
+    end
+    if self.part then
+        await(self, self.part, self.front.limits[self.part .. "_seconds"])
+    else
+        await(self, "idle", self.front.limits.idle_seconds)
+    end
+    if self.stopped then
+        self.stopped = false
+        self.stream:read_start(self.on_bytes)
+    end
+    return false
+end
+
+
+-- Works until something has to be waited for.
+function advance(self)
+    if self.input and not (self.busy or self.writing or self.last) then
+        self.inside = true
+        self.task = self.front.perform(pump, self)
+        self.inside = false
+    end
+    if settle(self) then
+        return advance(self)
+    end
+end
+
+
+local function take_bytes(self, chunk)
+    if self.state == "lingering" then
+        return linger(self, chunk)
+    elseif not self.input then
+        self.input, self.at = chunk, 1
+    else
+        self.input, self.at = self.input:sub(self.at) .. chunk, 1
+    end
+    if not (self.busy or self.writing) then
+        advance(self)
+    elseif #self.input >= MOST_WAITING and not self.stopped then
+        self.stopped = true
+        self.stream:read_stop()
+    end
+end
+
+
+-- The peer says nothing more. It may still wait for answers.
+local function take_end(self)
+    self.ended = true
+    if self.state == "lingering" then
+        self:close()
+    elseif not (self.busy or self.writing) then
+        advance(self)
+    end
+end
+
+
+local function on_bytes(self, err, chunk)
+    if self.closed then
+        return
+    elseif chunk then
+        take_bytes(self, chunk)
+    elseif err then
+        self:close()
+    else
+        take_end(self)
+    end
+end
+
+
+local function protected(self, fn)
+    return function(...)
+        local ok, why = pcall(fn, self, ...)
+        if not ok then
+            self.front.log("a connection raised: " .. tostring(why))
+            self.inside = false
+            self:close()
+        end
+    end
+end
+
+
+--- Serves a stream.
+-- @param stream connected; the connection closes it, by `close_stream` of the front
+-- @tparam table front what connections share; see `postern.connections`
+-- @tparam function peer_of answers who is at the other end
+-- @tparam[opt] table routes what messages carry as `routes`
+-- @tparam[opt] table tls what is known of the peer's certificate
+-- @treturn Connection
+function _M.new(stream, front, peer_of, routes, tls)
+    local limits = front.limits
+    local reader = http.reader("request", {
+        max_head = limits.head_bytes, max_headers = limits.headers, max_body = limits.body_bytes,
+    })
+    local self = setmetatable({
+        stream = stream, front = front, reader = reader,
+        message = messages.new({
+            reader = reader, peer_of = peer_of, new_id = front.new_id, routes = routes, tls = tls,
+        }),
+        input = nil, at = 1, part = nil,
+        writer = http.writer(), queued = 0,
+        busy = false, inside = false, writing = false, stopped = false, task = nil,
+        last = false, dirty = false, ended = false, closed = false, requests = 0,
+        state = "head", deadline = front.clock + limits.head_seconds,
+    }, Connection)
+    self.on_bytes = protected(self, on_bytes)
+    self.on_written = protected(self, on_written)
+    stream:read_start(self.on_bytes)
+    return self
+end
+
+
+-- ---- From outside ------------------------------------------------------------------------------
+
+
+local function stop_waiting(self)
+    local front, task = self.front, self.task
+    self.task, self.busy, self.input = nil, false, nil
+    if task then
+        task:cancel("it took too long")
+    end
+    front.log(("%s %s: no answer within %.14g seconds"):format(self.message.method,
+        self.message.path, front.limits.answer_seconds))
+    self.last, self.dirty = true, true
+    put(self, front.fault(self.message))
+    settle(self)
+end
+
+
+--- To be called when its deadline has passed.
+function Connection:expire()
+    local state = self.state
+    if state == "working" then
+        -- A handler that began to wait while nobody looked.
+        await(self, "waiting", self.front.limits.answer_seconds)
+        return
+    end
+    self.front:count("timed_out", state)
+    if state == "waiting" then
+        stop_waiting(self)
+    elseif (state == "head" or state == "body") and self.part then
+        refuse(self, 408)
+        settle(self)
+    else
+        self:close()
+    end
+end
+
+
+--- Ends it when it does nothing; else its next answer is its last. To be called when the front is
+-- draining.
+function Connection:drain()
+    if self.state == "idle" or (self.state == "head" and not self.part) then
+        self:close()
+    end
+end
+
+
+return _M

@@ -1,0 +1,93 @@
+--- A request as protocols see it: what is asked for is read when it is asked for.
+--
+-- One object serves a connection from its first request to its last: what it says holds until the
+-- request is answered, and who wants to keep something copies it.
+--
+-- *Dependencies*: none (a reader is handed in)
+--
+-- @module postern.message
+
+local _M = {}
+local Message = {}
+
+
+-- A client's own id is taken over when it is a short text that can stand in any log and header.
+local MOST_ID = 128
+
+local LAZY = {}
+
+function LAZY.query(self)
+    return self.reader:query()
+end
+
+-- In the form in which origin servers are asked, also where the target named a host (RFC 9112,
+-- section 3.2.1).
+function LAZY.target(self)
+    local query = self.reader:query()
+    return query and self.path .. "?" .. query or self.path
+end
+
+function LAZY.headers(self)
+    return self.reader:headers()
+end
+
+function LAZY.body(self)
+    return self.reader:body()
+end
+
+function LAZY.peer(self)
+    return self.peer_of()
+end
+
+function LAZY.id(self)
+    local id, count = self.reader:header("x-request-id")
+    if count == 1 and #id >= 1 and #id <= MOST_ID and not id:find("[^%w%-._~:/+=@]") then
+        return id
+    end
+    return self.new_id()
+end
+
+Message.__index = function(self, name)
+    local read = LAZY[name]
+    if read then
+        local value = read(self)
+        rawset(self, name, value)
+        return value
+    end
+    return Message[name]
+end
+
+
+--- Makes one for a connection.
+-- @tparam table parts `reader` (of requests); `peer_of` (a function that answers who is at the
+-- other end: `192.0.2.1`, or `unix:`); `new_id` (one that answers an id for a request that brings
+-- none); optionally `routes`, and `tls`: what is known of the peer's certificate
+-- @treturn Message `method`; `path`, `query` (nil without `?`) and `target` (both), as they were
+-- sent, undecoded; `minor`; `headers` (lower-case name to a list of values), `body`, `peer`,
+-- `tls`, `id`; and `endpoint`, the prefix that led to who answers
+function _M.new(parts)
+    return setmetatable(parts, Message)
+end
+
+
+--- One header, without a table of all.
+-- @tparam string name in lower case
+-- @treturn string|nil the value of its first line
+-- @treturn number how many lines have that name
+function Message:header(name)
+    return self.reader:header(name)
+end
+
+
+--- Takes up the request that the reader has completed, in place of the one before.
+-- @treturn boolean whether its connection may be used again
+function Message:take()
+    self.target, self.query, self.headers, self.body, self.id = nil, nil, nil, nil, nil
+    self.endpoint = nil
+    local keep_alive
+    self.method, self.path, self.minor, keep_alive = self.reader:request()
+    return keep_alive
+end
+
+
+return _M

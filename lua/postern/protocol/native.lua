@@ -1,0 +1,370 @@
+--- The native protocol: requests to an estate as JSON, one or a list of them.
+--
+--     POST PREFIX          a request; docs/estate.md, "Requests", has its members
+--     POST PREFIX/batch    a list of them; the answer is a list in the same order
+--
+-- An answer is `{"decision", "allowed", "reason", "status", "revision"}` and, where there are any,
+-- `code`, `cache_invalidation`, `reachability`, `hook`, `headers` and `obligations`. It is always
+-- answered with 200: what was decided stands in it. With `?explain=true`, which only listed peers
+-- may ask for, there are also `error`, `because`, `deciding` and `explanation`.
+--
+-- In a batch what cannot be read is a deny of its own, with `error`. What keeps the whole from
+-- being read is 400 with `message`, `line` and `column`.
+--
+-- *Dependencies*: postern.document, postern.json, postern.protocol.call,
+-- postern.protocol.message, postern.protocol.options, postern.protocol.peers
+--
+-- @module postern.protocol.native
+local document = require("postern.document")
+local json = require("postern.json")
+local calls = require("postern.protocol.call")
+local messages = require("postern.protocol.message")
+local options = require("postern.protocol.options")
+local peers = require("postern.protocol.peers")
+
+
+local _M = {}
+local Native = {}
+Native.__index = Native
+
+
+local PREFIX, BATCH = "/v1/decide", "/batch"
+local MOST = 1000 -- requests of a batch
+
+--- The options, see `postern.protocol.options`.
+_M.OPTIONS = {
+    prefix = { type = "text" }, peers = { type = "texts" }, explain = { type = "texts" },
+    most = { type = "count" },
+}
+
+-- Lists of headers that are constant are never changed: a host may keep the lines it makes of them.
+local JSON_HEADERS = {
+    constant = true, { "Content-Type", "application/json" }, { "Cache-Control", "no-store" },
+}
+local ONLY_POST = { constant = true, JSON_HEADERS[1], JSON_HEADERS[2], { "Allow", "POST" } }
+local CHALLENGE = {
+    constant = true, JSON_HEADERS[1], JSON_HEADERS[2], { "WWW-Authenticate", "Bearer" },
+}
+
+-- Answers that are kept as text. Reasons and statuses are few, but packs may bring their own.
+local MOST_KEPT = 256
+
+
+-- ---- Making ----------------------------------------------------------------
+
+
+local function read_options(given)
+    local fault = options.fault(given, _M.OPTIONS)
+    if fault then
+        return nil, fault
+    end
+    local self = {
+        prefix = given.prefix, most = given.most or MOST, kept = {}, count = 0,
+    }
+    for _, name in ipairs({ "peers", "explain" }) do
+        if given[name] then
+            local err
+            self[name], err = peers.new(given[name])
+            if not self[name] then
+                return nil, ("`%s`: %s"):format(name, err)
+            end
+        end
+    end
+    if self.prefix and (self.prefix:sub(1, 1) ~= "/" or self.prefix:sub(-1) == "/") then
+        return nil, "`prefix`: give a path that begins with `/` and does not end in one"
+    end
+    return self
+end
+
+
+--- Says what is wrong with options.
+-- @tparam table|nil given
+-- @treturn string|nil nil when nothing is
+function _M.fault(given)
+    local _, fault = read_options(given or {})
+    return fault
+end
+
+
+--- Makes the protocol; raises when an option is wrong.
+-- @tparam[opt] table given `prefix` (the endpoint of a message, else `/v1/decide`), `peers`, who
+-- may ask (whoever reaches the server when absent), `explain`, who may ask for explanations (nobody
+-- when absent), both as for `postern.protocol.peers`, and `most`, the most requests of a batch
+-- (1000)
+-- @treturn Native
+function _M.new(given)
+    local self, fault = read_options(given or {})
+    if not self then
+        error("native: " .. fault, 2)
+    end
+    self.out = json.writer()
+    return setmetatable(self, Native)
+end
+
+
+-- ---- Writing ---------------------------------------------------------------
+
+
+-- Whether a decision has nothing but what the text of another like it has.
+local function is_plain(decision)
+    return decision.code == nil and decision.headers == nil and decision.obligations == nil
+        and decision.hook == nil and decision.cache_invalidation == nil
+        and decision.reachability == nil
+end
+
+
+local function write_texts(out, name, texts)
+    if not texts then
+        return
+    end
+    local names = {}
+    for one in pairs(texts) do
+        names[#names + 1] = one
+    end
+    table.sort(names)
+    out:key(name):object()
+    for _, one in ipairs(names) do
+        out:key(one):string(tostring(texts[one]))
+    end
+    out:close()
+end
+
+
+local TEXTS = { "code", "cache_invalidation", "reachability", "hook" }
+local EXPLAINED = { "error", "because" }
+local DECIDING = { "policy_type", "policy_index", "statement_index", "sid", "effect", "file",
+                   "line", "column" }
+
+local function write_deciding(out, deciding)
+    out:key("deciding"):object()
+    for _, name in ipairs(DECIDING) do
+        local value = deciding[name]
+        if type(value) == "number" then
+            out:key(name):number(value)
+        elseif value ~= nil then
+            out:key(name):string(tostring(value))
+        end
+    end
+    out:close()
+end
+
+
+local function write_some(out, decision, names)
+    for _, name in ipairs(names) do
+        if decision[name] ~= nil then
+            out:key(name):string(tostring(decision[name]))
+        end
+    end
+end
+
+
+local function write(out, decision, explained)
+    out:reset():object()
+    out:key("decision"):string(decision.decision)
+    out:key("allowed"):boolean(decision.allowed)
+    out:key("reason"):string(decision.reason)
+    out:key("status"):number(decision.status)
+    if decision.revision then
+        out:key("revision"):string(decision.revision)
+    end
+    write_some(out, decision, TEXTS)
+    write_texts(out, "headers", decision.headers)
+    write_texts(out, "obligations", decision.obligations)
+    if explained then
+        write_some(out, decision, EXPLAINED)
+        if decision.deciding then
+            write_deciding(out, decision.deciding)
+        end
+        out:key("explanation"):string(tostring(decision:explain()))
+    end
+    return assert(out:close():text())
+end
+
+
+-- The text of a plain decision, which differ in very little.
+local function kept_text(self, decision)
+    if self.revision ~= decision.revision or self.count >= MOST_KEPT then
+        self.revision, self.kept, self.count = decision.revision, {}, 0
+    end
+    local by_reason = self.kept[decision.decision]
+    if not by_reason then
+        by_reason = {}
+        self.kept[decision.decision] = by_reason
+    end
+    local by_status = by_reason[decision.reason]
+    if not by_status then
+        by_status = {}
+        by_reason[decision.reason] = by_status
+    end
+    local text = by_status[decision.status]
+    if not text then
+        text = write(self.out, decision, false)
+        by_status[decision.status], self.count = text, self.count + 1
+    end
+    return text
+end
+
+
+local function text_of(self, decision, explained)
+    if not explained and is_plain(decision) then
+        return kept_text(self, decision)
+    end
+    return write(self.out, decision, explained)
+end
+
+
+-- A request of a batch that cannot be read.
+local function unread_text(self, err)
+    return self.out:reset():object()
+        :key("decision"):string("ImplicitlyDenied")
+        :key("allowed"):boolean(false)
+        :key("reason"):string("error")
+        :key("status"):number(400)
+        :key("error"):object()
+        :key("message"):string(err.message)
+        :key("line"):number(err.line)
+        :key("column"):number(err.column)
+        :close():close():text()
+end
+
+
+local function refuse(self, status, message, err, headers)
+    local out = self.out:reset():object():key("message"):string(message)
+    if err and err.line and err.line > 0 then
+        out:key("line"):number(err.line):key("column"):number(err.column)
+    end
+    return status, headers or JSON_HEADERS, out:close():text(), message
+end
+
+
+-- ---- Answering -------------------------------------------------------------
+
+
+local function decide(self, doc, node, ask, explained)
+    local request, err = calls.read(doc, node)
+    if not request then
+        return refuse(self, 400, err.message, err)
+    end
+    return 200, JSON_HEADERS, text_of(self, ask(request), explained)
+end
+
+
+-- The requests of a batch, and in the place of one that cannot be read the text of its answer.
+local function read_all(self, doc, node)
+    local list, count = {}, 0
+    local at, stop = node + 1, doc:after(node)
+    while at < stop do
+        local request, err = calls.read(doc, at)
+        count = count + 1
+        list[count] = request or unread_text(self, err)
+        at = doc:after(at)
+    end
+    return list, count
+end
+
+
+-- Waiting for one of them, others may be answered: all are read before, and nothing is left in the
+-- writer meanwhile.
+local function decide_all(self, doc, node, ask, explained)
+    if doc:kind(node) ~= "array" then
+        return refuse(self, 400, ("the batch is %s: give a list of requests")
+            :format(doc:describe(node)), { line = 1, column = 1 })
+    elseif doc:length(node) > self.most then
+        return refuse(self, 413, ("the batch has %d requests: at most %d are taken")
+            :format(doc:length(node), self.most))
+    end
+    local list, count = read_all(self, doc, node)
+    for i = 1, count do
+        local request = list[i]
+        if type(request) == "table" then
+            list[i] = text_of(self, ask(request), explained)
+        end
+    end
+    return 200, JSON_HEADERS, "[" .. table.concat(list, ",") .. "]"
+end
+
+
+-- Why a message is not read at all.
+local function refusal(self, message)
+    if self.peers and not self.peers:admits(message) then
+        if self.peers:wants_token(message) then
+            return refuse(self, 401, "Unauthorized", nil, CHALLENGE)
+        end
+        return refuse(self, 403, "Forbidden")
+    elseif message.method ~= "POST" then
+        return refuse(self, 405, "give a POST", nil, ONLY_POST)
+    elseif not messages.is_json(message) then
+        return refuse(self, 415, "the Content-Type is not application/json")
+    elseif messages.header(message, "content-encoding") then
+        return refuse(self, 415, "the body is encoded: send it as it is")
+    end
+end
+
+
+local function wants_explanation(message)
+    local value, err = messages.parameter(message.query, "explain")
+    if err then
+        return nil, err
+    elseif value ~= nil and value ~= "true" and value ~= "false" then
+        return nil, "`explain`: give `true` or `false`"
+    end
+    return value == "true"
+end
+
+
+-- What a path asks for: one decision, many, or nothing that there is.
+local function decider_of(self, message)
+    local prefix, path = self.prefix or message.endpoint or PREFIX, message.path
+    if path == prefix then
+        return decide
+    elseif #path == #prefix + #BATCH and path:sub(1, #prefix) == prefix
+        and path:sub(-#BATCH) == BATCH then
+        return decide_all
+    end
+    return nil
+end
+
+
+local function answer(self, message, ask)
+    local decider = decider_of(self, message)
+    if not decider then
+        return refuse(self, 404, "Not Found")
+    end
+    local status, headers, body, why = refusal(self, message)
+    if status then
+        return status, headers, body, why
+    end
+    local explained = false
+    if message.query then
+        explained, why = wants_explanation(message)
+        if explained == nil then
+            return refuse(self, 400, why)
+        elseif explained and not (self.explain and self.explain:admits(message)) then
+            return refuse(self, 403, "explanations are for listed peers")
+        end
+    end
+    local doc, err = document.shared(message.body or "", "body")
+    if not doc then
+        return refuse(self, 400, err.message, err)
+    end
+    return decider(self, doc, doc:root(), ask, explained)
+end
+
+
+--- Answers a message.
+-- @tparam table message see `postern.protocol.message`
+-- @tparam function ask decides a request
+-- @treturn number status
+-- @treturn {table,...} headers, shared: not to be changed
+-- @treturn string body
+-- @treturn string|nil why it is refused, for the operator
+function Native:handle(message, ask)
+    local ok, status, headers, body, why = pcall(answer, self, message, ask)
+    if not ok then
+        return 500, JSON_HEADERS, '{"message":"Internal Server Error"}', tostring(status)
+    end
+    return status, headers, body, why
+end
+
+
+return _M

@@ -1,0 +1,114 @@
+--- Sockets, as the system knows them: what a server needs and an event loop does not offer.
+--
+-- Descriptors are numbers and stay with whoever has them. `http/include/postern_http.h` has the
+-- rules.
+--
+-- *Dependencies*: postern.ffi
+--
+-- @module postern.sockets
+local ffi = require("ffi")
+local core = require("postern.ffi")
+
+
+local _M = {}
+
+local err = ffi.new("postern_error")
+
+
+-- Wrong use, here and nowhere else: the functions below are called when a server starts or a
+-- connection begins.
+local function library()
+    local available, lib = pcall(core.http)
+    if not available then
+        error(lib, 3)
+    end
+    return lib
+end
+
+
+local function check_descriptor(fd)
+    if type(fd) ~= "number" or fd < 0 or fd > 2 ^ 31 - 1 or fd % 1 ~= 0 then
+        error(("%s is no descriptor"):format(tostring(fd)), 3)
+    end
+end
+
+
+local function result_of(status)
+    if status ~= 0 then
+        return nil, ffi.string(err.message)
+    end
+    return true
+end
+
+
+--- Tells the service manager how this process is, as sd_notify(3) has it. Waits for a second at
+-- most.
+-- @tparam string path what the variable NOTIFY_SOCKET says
+-- @tparam string message such as `READY=1`, lines of `NAME=value`
+-- @treturn boolean|nil
+-- @treturn string why nobody was told
+function _M.notify(path, message)
+    return result_of(library().postern_http_notify(path, #path, message, #message, err))
+end
+
+
+--- Describes a socket that was handed over.
+-- @tparam number fd
+-- @treturn table|nil `family` (`inet`, `inet6`, `unix` or `other`), `stream` and `listening`
+-- (booleans), `address` (of a Unix socket its path, `@` and an abstract name, or nothing), `port`
+-- @treturn string why it is none
+function _M.describe(fd)
+    check_descriptor(fd)
+    local lib, socket = library(), ffi.new("postern_http_socket")
+    local ok, why = result_of(lib.postern_http_socket_of(fd, socket, err))
+    if not ok then
+        return nil, why
+    end
+    local families = { [lib.POSTERN_HTTP_INET] = "inet", [lib.POSTERN_HTTP_INET6] = "inet6",
+        [lib.POSTERN_HTTP_UNIX] = "unix" }
+    return {
+        family = families[socket.family] or "other",
+        stream = socket.stream ~= 0,
+        listening = socket.listening ~= 0,
+        address = ffi.string(socket.address, socket.address_length),
+        port = socket.port,
+    }
+end
+
+
+--- Who is at the other end of a Unix socket, as of when it was connected.
+-- @tparam number fd
+-- @treturn table|nil `pid` (0 where that process is not to be seen), `uid`, `gid`
+-- @treturn string why nobody knows
+function _M.peer(fd)
+    check_descriptor(fd)
+    local peer = ffi.new("postern_http_credentials")
+    local ok, why = result_of(library().postern_http_peer(fd, peer, err))
+    if not ok then
+        return nil, why
+    end
+    return { pid = peer.pid, uid = peer.uid, gid = peer.gid }
+end
+
+
+--- Lets other sockets that do the same bind to the same port; to be called before binding.
+-- @tparam number fd
+-- @treturn boolean|nil
+-- @treturn string why not
+function _M.reuse_port(fd)
+    check_descriptor(fd)
+    return result_of(library().postern_http_reuse_port(fd, err))
+end
+
+
+--- Keeps a descriptor from programs that are run.
+-- @tparam number fd
+-- @treturn boolean|nil
+-- @treturn string why not
+function _M.close_on_exec(fd)
+    check_descriptor(fd)
+    return result_of(library().postern_http_close_on_exec(fd, err))
+end
+
+
+return _M

@@ -1,0 +1,97 @@
+--- HTTP messages as a server hands them to a protocol, and estates in memory behind them.
+
+local cjson = require("cjson.safe").new()
+local estates = require("postern.estate")
+local plain = require("postern.host.plain")
+
+local _M = {}
+
+local NOW = 1700000000
+
+
+--- A message. Headers may be given as texts or lists, in any letter case.
+-- @tparam string method
+-- @tparam string target
+-- @tparam[opt] table members `headers`, `body` (a table is written as JSON), `peer`, `tls`, `id`
+-- @treturn table
+function _M.message(method, target, members)
+    members = members or {}
+    local headers = { host = { "pdp.example.com" } }
+    for name, values in pairs(members.headers or {}) do
+        headers[name:lower()] = type(values) == "table" and values or { values }
+    end
+    local mark = target:find("?", 1, true)
+    local body = members.body
+    if type(body) == "table" then
+        body = assert(cjson.encode(body))
+    end
+    return {
+        method = method, target = target, path = mark and target:sub(1, mark - 1) or target,
+        query = mark and target:sub(mark + 1) or nil, headers = headers, body = body,
+        peer = members.peer or "127.0.0.1", tls = members.tls, id = members.id,
+    }
+end
+
+
+--- A POST of JSON.
+function _M.post(target, body, members)
+    members = members or {}
+    local headers = { ["content-type"] = "application/json" }
+    for name, values in pairs(members.headers or {}) do
+        headers[name] = values
+    end
+    return _M.message("POST", target, {
+        headers = headers, body = body, peer = members.peer, tls = members.tls, id = members.id,
+    })
+end
+
+
+--- Opens an estate whose own files are given; everything else is read from the checkout.
+-- @tparam string text of the estate's file
+-- @tparam[opt] table files name to text
+-- @treturn Estate raises with every problem
+function _M.estate(text, files)
+    local estate, problems = estates.open("estate.lua", {
+        now = function() return NOW end,
+        read = function(path)
+            if path == "estate.lua" then
+                return text
+            end
+            return files and files[path] or plain.read(path)
+        end,
+    })
+    return estate or error(tostring(problems), 2)
+end
+
+
+--- A function that decides on an estate and keeps what it was asked.
+-- @tparam Estate estate
+-- @treturn function ask
+-- @treturn {table,...} the requests asked so far
+function _M.asker(estate)
+    local asked = {}
+    return function(request)
+        asked[#asked + 1] = request
+        return estate:authorize(request)
+    end, asked
+end
+
+
+--- Answers a message: `{status, headers (name in lower case to value), body, why, json}`.
+-- @param protocol
+-- @tparam table message
+-- @tparam function ask
+-- @treturn table
+function _M.answer(protocol, message, ask)
+    local status, headers, body, why = protocol:handle(message, ask)
+    local named = {}
+    for _, header in ipairs(headers) do
+        assert(#header == 2 and not named[header[1]:lower()], "a header twice, or none")
+        named[header[1]:lower()] = header[2]
+    end
+    return { status = status, headers = named, body = body, why = why,
+             json = body and cjson.decode(body) }
+end
+
+
+return _M
