@@ -1,5 +1,7 @@
 local front = require("spec.support.front")
 
+local CURL = "spec/support/bin/curl "
+
 local CHECK = "check = function() return true end,"
 
 -- Answers everything by what it was handed, through a header of the answer.
@@ -175,8 +177,8 @@ describe("a request of nginx's", function()
             pets = OPEN:gsub('"Principal": "%*"', ('"Principal": {"AWS": %q}'):format(ANN)),
         })
         local function call(secret, more)
-            local pipe = io.popen(("spec/support/bin/curl -s --max-time 10 -o %s/answer "
-                .. "-w '%%{http_code}' --aws-sigv4 aws:amz:eu-central-1:execute-api --user 'AKIDEXAMPLE:%s' %s "
+            local pipe = io.popen((CURL .. "-s --max-time 10 -o %s/answer -w '%%{http_code}' "
+                .. "--aws-sigv4 aws:amz:eu-central-1:execute-api --user 'AKIDEXAMPLE:%s' %s "
                 .. "http://127.0.0.1:%d/pets"):format(running.folder, secret, more or "",
                 running.port))
             local status = pipe:read("*a")
@@ -205,7 +207,7 @@ describe("a request of nginx's", function()
             ]] .. front.location() .. "}",
         })
         local function call(name)
-            local pipe = io.popen(("spec/support/bin/curl -sk --max-time 10 "
+            local pipe = io.popen((CURL .. "-sk --max-time 10 "
                 .. "--unix-socket %s/tls.sock %s -D - https://localhost/pets"):format(running.folder, name
                 and ("--cert %s/%s.pem"):format(running.folder, name) or ""))
             local text = pipe:read("*a")
