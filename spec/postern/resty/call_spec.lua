@@ -1,5 +1,7 @@
 local front = require("spec.support.front")
 
+local CURL = "spec/support/bin/curl "
+
 local CHECK = "check = function() return true end,"
 
 -- Answers everything by what it was handed, through a header of the answer.
@@ -175,7 +177,7 @@ describe("a request of nginx's", function()
             pets = OPEN:gsub('"Principal": "%*"', ('"Principal": {"AWS": %q}'):format(ANN)),
         })
         local function call(secret, more)
-            local pipe = io.popen(("curl -s --max-time 10 -o %s/answer -w '%%{http_code}' "
+            local pipe = io.popen((CURL .. "-s --max-time 10 -o %s/answer -w '%%{http_code}' "
                 .. "--aws-sigv4 aws:amz:eu-central-1:execute-api --user 'AKIDEXAMPLE:%s' %s "
                 .. "http://127.0.0.1:%d/pets"):format(running.folder, secret, more or "",
                 running.port))
@@ -205,9 +207,10 @@ describe("a request of nginx's", function()
             ]] .. front.location() .. "}",
         })
         local function call(name)
-            local pipe = io.popen(("curl -sk --max-time 10 --unix-socket %s/tls.sock %s -D - "
-                .. "https://localhost/pets"):format(running.folder, name
-                and ("--cert %s/%s.pem"):format(running.folder, name) or ""))
+            local certificate = name and ("--cert %s/%s.pem"):format(running.folder, name) or ""
+            local pipe = io.popen((CURL .. "-sk --max-time 10 "
+                .. "--unix-socket %s/tls.sock %s -D - https://localhost/pets")
+                :format(running.folder, certificate))
             local text = pipe:read("*a")
             pipe:close()
             return text:match("HTTP/1.1 (%d+)"), text:match("[Xx]%-[Mm]irror: ([^\r\n]*)")
