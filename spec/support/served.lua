@@ -76,6 +76,8 @@ function Served:shell(line)
     local text, done = "", false
     local output = self.host.loop:adopt(uv.new_pipe(false))
     local process
+    -- A preloaded sanitizer is meant for the core, not for programs.
+    line = "unset LD_PRELOAD; " .. line
     process = uv.spawn("/bin/sh", { args = { "-c", line }, stdio = { 0, output, 2 } }, function()
         self.host.loop:close_handle(process)
     end)
