@@ -207,8 +207,8 @@ describe("a request of nginx's", function()
             ]] .. front.location() .. "}",
         })
         local function call(name)
-            local pipe = io.popen((CURL .. "-sk --max-time 10 "
-                .. "--unix-socket %s/tls.sock %s -D - https://localhost/pets"):format(running.folder, name
+            local pipe = io.popen((CURL .. "-sk --max-time 10 --unix-socket %s/tls.sock %s "
+                .. "-D - https://localhost/pets"):format(running.folder, name
                 and ("--cert %s/%s.pem"):format(running.folder, name) or ""))
             local text = pipe:read("*a")
             pipe:close()
