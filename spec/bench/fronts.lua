@@ -56,13 +56,17 @@ local FRONTS = {
     },
 }
 
--- For `log_format`, beside the variables it names. It stands in every nginx that is compared.
+--- What stands in the http block where requests are logged; it names variables of the front, and is
+-- the same in every nginx that is compared.
 _M.LOGGED = ([[
     include %s/nginx/postern.conf;
     log_format told '$remote_addr [$time_local] $status $postern_decision $postern_reason '
         '$postern_sid $postern_policy $postern_revision $postern_us';
-    access_log /dev/null told buffer=64k;
 ]]):format(require("luv").cwd())
+
+
+--- What stands in the server block for it: in the http block nothing is logged for good.
+_M.LOG = "access_log /dev/null told buffer=64k;"
 
 
 if not package.searchpath("postern.resty", package.path) then

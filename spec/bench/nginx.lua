@@ -50,7 +50,7 @@ local function configurations(paths, upstream)
         { name = "noop-log", server = "location / { access_by_lua_block { return } "
             .. "log_by_lua_block { return } empty_gif; }" },
         { name = "noop-logged", http = fronts.LOGGED,
-          server = "location / { access_by_lua_block { return } empty_gif; }" },
+          server = fronts.LOG .. "location / { access_by_lua_block { return } empty_gif; }" },
         { name = "auth", server = AUTH_REQUEST:format(CONTENT) },
         { name = "plain-proxied", http = behind, server = "location / { " .. PROXY .. " }" },
         { name = "noop-proxied", http = behind,
@@ -71,7 +71,7 @@ local function configurations(paths, upstream)
         end
         list[#list + 1] = name ~= "direct" and {
             name = name .. "-logged", http = fronts.LOGGED .. fronts.http(name, paths.seed),
-            server = fronts.locations(name, estates.SEED, CONTENT),
+            server = fronts.LOG .. fronts.locations(name, estates.SEED, CONTENT),
         } or nil
     end
     return list
