@@ -121,14 +121,15 @@ local function headers_of(given)
 end
 
 
--- What a member that is a function answers, a table.
+-- What a member that is a function answers, a table. Where it says so, that there is none is the
+-- client's doing.
 local function later(name, make)
-    local ok, value, err = pcall(make)
+    local ok, value, err, status = pcall(make)
     if not ok then
-        value, err = nil, value
+        value, err, status = nil, value, nil
     end
     if type(value) ~= "table" then
-        refuse(FAULT, "`%s`: %s", name, value == nil and tostring(err)
+        refuse(status == BAD and BAD or FAULT, "`%s`: %s", name, value == nil and tostring(err)
             or ("the function answers a %s: give a table"):format(type(value)))
     end
     return name == "headers" and headers_of(value) or value
@@ -994,6 +995,19 @@ local function decide_with_hooks(estate, request)
     decision.revision = estate.revision
     estate.hooks:log(context, decision)
     return decision
+end
+
+
+--- Decides a call by what is known of others like it; see `decide_plain` of `postern.plan`.
+-- @tparam table estate
+-- @tparam table call
+-- @treturn Decision|nil nil: it takes `decide`
+function _M.decide_plain(estate, call)
+    if estate.hooks or not estate.plans then
+        return nil
+    end
+    local ok, decision = pcall(estate.plans.decide_plain, estate.plans, call)
+    return ok and decision or nil
 end
 
 

@@ -1129,4 +1129,16 @@ function Estate:authorize(request)
 end
 
 
+--- Decides a call that is like others before it, if it can be done at once: what `authorize` says
+-- to a request of the same members, or nil. For hosts that read the rest of a request only where it
+-- is needed.
+-- @tparam table call `api`, `stage`, `method`, `path`, `raw_path`, `peer`, `client_ip`, `vpce` and
+-- `scheme` as for `authorize`, and nothing else; `scheme` may be a function that answers it. Nobody
+-- keeps it
+-- @treturn Decision|nil nil: ask `authorize`
+function Estate:decide_plain(call)
+    return engine.decide_plain(self, call)
+end
+
+
 return _M

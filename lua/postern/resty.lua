@@ -1,12 +1,18 @@
 --- The front in nginx: requests are decided where they come in.
 --
---     init_by_lua_block        { require("postern.resty").init("/etc/postern/estate.lua") }
---     init_worker_by_lua_block { require("postern.resty").init_worker() }
---     location / {
---         set $postern_api a1b2c3d4e5;
---         access_by_lua_block { require("postern.resty").access() }
---         log_by_lua_block    { require("postern.resty").log() }
+--     init_by_lua_block {
+--         postern = require("postern.resty")
+--         postern.init("/etc/postern/estate.lua")
+--         orders = postern.place { api = "a1b2c3d4e5", stage = "live" }
 --     }
+--     init_worker_by_lua_block { postern.init_worker() }
+--     location / {
+--         access_by_lua_block { postern.access(orders) }
+--         log_by_lua_block    { postern.log() }
+--     }
+--
+-- A place is checked once, when nginx starts, and costs a request nothing. Settings may also be
+-- handed to `access` as a table, or set as variables.
 --
 -- The master opens the estate to find what is wrong with it, and leaves what it read to the
 -- workers: files, timers and connections would not survive being forked. Each worker opens it for
@@ -19,9 +25,10 @@
 -- are needed, so that a library that is missing can be told: postern.resty.lint,
 -- postern.resty.master,
 -- postern.answer, postern.metrics, postern.host.resty, postern.resty.call, postern.resty.reply,
--- postern.resty.follower
+-- postern.resty.marks, postern.resty.tally, postern.resty.follower
 --
 -- @module postern.resty
+local ffi = require("ffi")
 local settings = require("postern.resty.options")
 local reporters = require("postern.resty.reports")
 local boards = require("postern.resty.board")
@@ -167,20 +174,32 @@ local function plain_reply()
 end
 
 
+-- What marks are by: where the request that nginx is at stands in the memory.
+local function new_marks()
+    local get_request = require("resty.core.base").get_request
+    return require("postern.resty.marks").new({
+        number = function() return tonumber(ffi.cast("uintptr_t", get_request())) end,
+        began = ngx.req.start_time, now = ngx.now,
+    })
+end
+
+
 local function start_worker()
     front.reports = reporter(front.options.report)
     front.reply = plain_reply()
     front.calls = require("postern.resty.call")
+    front.marks = new_marks()
     front.replies = require("postern.resty.reply")
     front.host = require("postern.host.resty").new({ log = write_line })
     local metrics = require("postern.metrics")
     front.metrics = metrics.new(metrics.shared(ngx.shared[front.options.dict]), {
         batched = true, worker = ngx.worker.id(), families = FAMILIES,
     })
+    front.tally = require("postern.resty.tally").new(front.metrics, front.board)
     front.follower = require("postern.resty.follower").new({
         path = front.path, host = front.host, board = front.board, options = front.options,
         reports = front.reports, metrics = front.metrics, pid = ngx.worker.pid(),
-        id = ngx.worker.id(),
+        id = ngx.worker.id(), tally = front.tally,
     })
     front.follower:start()
 end
@@ -323,6 +342,11 @@ end
 
 
 local function judge(estate, given, subrequest)
+    local call = front.calls.plain(front.needs, given, subrequest)
+    local planned = call and estate:decide_plain(call)
+    if planned then
+        return planned
+    end
     local request, status, why = front.calls.read(front.needs, given, subrequest)
     if not request then
         return failed(status, why)
@@ -345,6 +369,8 @@ local function decide(estate, given, subrequest)
         return decision
     elseif decision.decision ~= ALLOWED or decision.reason == "error" then
         return failed(FAULT, "a decision contradicts itself")
+    elseif not decision.headers and not decision.obligations then
+        return decision
     end
     local headers, why
     ok, headers, why = pcall(front.reply.headers, front.reply, decision)
@@ -364,16 +390,10 @@ end
 
 
 local function count(decision, mode, seconds)
-    local board, metrics = front.board, front.metrics
-    metrics:decision(decision, seconds)
-    if decision.allowed then
-        board:incr("allowed", 1)
-        return
-    end
-    board:incr(decision.reason == "error" and "errors" or "denied", 1)
-    if mode == "dry_run" then
-        board:incr("dry_run", 1)
-        metrics:count("postern_dry_run_total")
+    front.tally:add(decision, seconds)
+    if mode == "dry_run" and not decision.allowed then
+        front.board:incr("dry_run", 1)
+        front.metrics:count("postern_dry_run_total")
     end
 end
 
@@ -407,14 +427,14 @@ local function tell_failure(message)
 end
 
 
--- Notes that a request was decided, for `log`: by the variable where that is declared, which
--- survives an internal redirect.
+-- Notes that a request was decided: for `log`, and, where there are guards, for `access`.
 local function note(decision, seconds, subrequest)
     if subrequest then
         return -- its variables are those of the request, and so may be its ngx.ctx
     end
+    front.marks:put()
     front.replies.fill(decision, seconds)
-    if front.guards or not front.calls.declares("postern_decision") then
+    if front.guards then
         ngx.ctx.postern = ngx.var.uri
     end
 end
@@ -514,14 +534,35 @@ end
 
 --- Decides the request, in `access_by_lua`. It returns where the request may pass; everywhere else
 -- nginx ends it.
--- @tparam[opt] table given `api`, `stage`, `vpce`, `host` and `mode`, in place of the variables;
--- and `claims`, a table: those of a token that the location has verified, and `{}` for a token that
--- it could not verify. They are for the packs `identities/jwt` and `keys/jwt_claims`
+-- @tparam[opt] table given a place, see `place`, or a table of `api`, `stage`, `vpce`, `host` and
+-- `mode`, in place of the variables, and of `claims`, a table: those of a token that the location
+-- has verified, and `{}` for a token that it could not verify. They are for the packs
+-- `identities/jwt` and `keys/jwt_claims`
 function _M.access(given)
     if front and front.guards and ngx.ctx.postern == ngx.var.uri then
         return -- `guard` has decided it
     end
     return enforce(given)
+end
+
+
+--- Makes the settings of a location, once for all its requests: in `init_by_lua`, so that a mistake
+-- keeps nginx from starting.
+--
+--     init_by_lua_block {
+--         postern = require("postern.resty")
+--         postern.init("/etc/postern/estate.lua")
+--         orders = postern.place { api = "a1b2c3d4e5", stage = "live" }
+--     }
+--     location /orders/ { access_by_lua_block { postern.access(orders) } }
+-- @tparam table given as for `access`
+-- @treturn table for `access` and `guard`
+function _M.place(given)
+    local place, wrong = require("postern.resty.call").place(given)
+    if not place then
+        error("postern: place: " .. wrong, 2)
+    end
+    return place
 end
 
 
@@ -580,23 +621,14 @@ function _M.header_filter()
 end
 
 
-local function was_decided()
-    if front.calls.declares("postern_decision") then
-        local decision = ngx.var.postern_decision
-        return decision ~= nil and decision ~= ""
-    end
-    return ngx.ctx.postern ~= nil
-end
-
-
 --- Notes what became of the request, in `log_by_lua`: one that was let through where nobody decided
 -- is told and counted. That is a hole in the configuration, such as `satisfy any`.
 function _M.log()
-    if not front or not front.metrics or ngx.status >= 400 then
+    if not front or not front.metrics then
         return
     end
-    local ok, decided = pcall(was_decided)
-    if not ok or not decided then
+    local decided = front.marks:take()
+    if not decided and ngx.status < 400 then
         front.board:incr("undecided", 1)
         front.metrics:count("postern_undecided_total")
         front.reports:tell("undecided", described() .. ": was let through, but nobody decided it: "
@@ -617,6 +649,9 @@ local COUNTS = { "allowed", "denied", "errors", "dry_run", "undecided" }
 function _M.state()
     if not front then
         return { problem = "there was no `init`" }
+    end
+    if front.tally then
+        front.tally:flush()
     end
     local problem, since = front.board:last_problem()
     local state = {
@@ -658,9 +693,10 @@ end
 --- Answers the counters of all workers, as Prometheus reads them. Who may ask is for the location
 -- to say.
 function _M.metrics()
-    if not front or not front.metrics then
+    if not front or not front.tally then
         return ngx.exit(UNAVAILABLE)
     end
+    front.tally:flush()
     local text, content_type = front.metrics:render(ngx.var.http_accept)
     ngx.header["Content-Type"] = content_type
     ngx.print(text)

@@ -234,6 +234,45 @@ describe("the front in nginx", function()
             assert.matches("`access` is handed `colour`: there are `api`", running:log(), 1, true)
         end)
 
+        it("from places that are made when nginx starts", function()
+            local PLACED = [[ location %s {
+                set $postern_api none;
+                access_by_lua_block { require("postern.resty").access(%s) }
+                log_by_lua_block { require("postern.resty").log() }
+                content_by_lua_block { ngx.say("content") }
+            } ]]
+            local function started(place, pets)
+                running = front.new({ pets = pets, server = PLACED:format("/", "pets")
+                    .. PLACED:format("/wrong", "nowhere and {} or { colour = 1 }") })
+                local text = running:log("nginx.conf"):gsub("init_by_lua_block {.-}%) }",
+                    function(block)
+                        return block:sub(1, -2) .. "pets = require('postern.resty').place(" .. place
+                            .. ") }"
+                    end)
+                front.write(running, "nginx.conf", text)
+                return running:run()
+            end
+            for _, pets in ipairs({ front.PETS, front.PLAIN }) do
+                assert.is_true(started('{ api = "pets", stage = "live" }', pets), running:log())
+                for _ = 1, 3 do
+                    assert.equal(200, ask("/pets").status)
+                    assert.equal(403, ask("/admin").status)
+                    assert.equal(503, ask("/wrong").status)
+                end
+                running:stop()
+            end
+            for place, message in pairs({
+                ['{ api = "pets", colour = "red" }'] = "place: `access` is handed `colour`",
+                ['{ api = "" }'] = "place: `access` is handed a `api` that is no text",
+                ['"pets"'] = "place: `access` is handed something else than a table",
+            }) do
+                assert.is_false(started(place), place)
+                assert.matches(message, running:log(), 1, true)
+                running:stop()
+            end
+            running = nil
+        end)
+
         it("by the host, when the configuration names no API", function()
             start({ estate = front.ESTATE:gsub('policy = "pets.json"',
                 '%0, domains = { ["pets.example.com"] = { stage = "live" } }'),
@@ -274,6 +313,46 @@ describe("the front in nginx", function()
         end)
     end)
 
+
+    it("reads the whole of a request only where a plan does not do", function()
+        local SERVER = front.location() .. front.location("rewrite ^/v1/(.*)$ /$1 break;", "/v1/")
+            .. front.location("set $postern_api notes; set $postern_vpce vpce-1;", "/notes")
+        running = front.new({ pets = front.PLAIN, server = SERVER,
+                              estate = front.ESTATE .. 'trusted_proxies { "127.0.0.5" }' })
+        front.write(running, "nginx.conf", (running:log("nginx.conf")
+            :gsub("init_worker_by_lua_block {", [[%0
+                local calls, count = require("postern.resty.call"), 0
+                local read = calls.read
+                calls.read = function(...)
+                    count = count + 1
+                    if count > 2 then
+                        error("read again")
+                    end
+                    return read(...)
+                end
+            ]])))
+        assert.is_true(running:run())
+        local from = { from = "127.0.0.5", headers = { "X-Forwarded-For: 10.1.2.3" } }
+        assert.equal(200, ask("/pets").status)
+        assert.equal(200, ask("/notes", from).status) -- these two are read
+        for _ = 1, 3 do
+            assert.equal(200, ask("/pets").status)
+            assert.equal(200, ask("/p%65ts/x?y=/admin", { host = "LOCALHOST:80" }).status)
+            assert.equal(403, ask("/admin", { method = "POST" }).status)
+            assert.equal(403, ask("/pets", { from = "127.0.0.9" }).status)
+            assert.equal(200, ask("/v1/pets").status)
+            assert.equal(403, ask("/v1/admin").status)
+            assert.equal(200, ask("/notes", from).status)
+            assert.equal(403, ask("/notes").status)
+            for _, target in ipairs({ "/pets//x", "/pets;x", "http://localhost/pets",
+                                      "/v1/pets%2fx" }) do
+                assert.equal(503, ask(target).status, target)
+            end
+        end
+        assert.matches("[ExplicitlyDenied] [explicit_deny] [NoAdmin]", line_of("403 /admin"), 1,
+                       true)
+        assert.matches("read again", running:log(), 1, true)
+    end)
 
     it("is one for one nginx: `init` is called once", function()
         running = front.new()

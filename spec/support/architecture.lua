@@ -35,9 +35,10 @@ _M.LUA = {
     "protocol/forward", "protocol/ext_authz", "protocol/opa", "protocol/catalogue",
     "protocol/entities", "protocol/search", "protocol/authzen", "protocols", "endpoints",
     "server", "resty/options", "resty/lint", "resty/reports", "resty/board", "resty/master",
-    "resty/call", "resty/reply", "resty/follower", "resty", "init", "parts", "coverage",
-    "mutants", "testing/fakes", "testing", "testing/files", "testing/specs", "testing/mutation",
-    "testing/suite", "testing/junit", "cli/test", "cli/store", "cli/serve", "cli",
+    "resty/call", "resty/reply", "resty/marks", "resty/tally", "resty/follower", "resty",
+    "init", "parts", "coverage", "mutants", "testing/fakes", "testing", "testing/files",
+    "testing/specs", "testing/mutation", "testing/suite", "testing/junit", "cli/test",
+    "cli/store", "cli/serve", "cli",
 }
 
 -- The only ones that may know their host.

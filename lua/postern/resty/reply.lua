@@ -21,12 +21,12 @@ local places = setmetatable({}, { __mode = "k" })
 local NOWHERE = { sid = "", place = "" }
 
 local function place_of(decision)
-    local trace = decision.trace
-    local gate, set, index
-    if trace then
-        gate, set, index = trace:deciding()
+    local decider = decision.decider
+    if not decider then
+        return NOWHERE -- ours
     end
-    if not gate then
+    local set, index = decider(decision)
+    if not set then
         return NOWHERE
     end
     local of_set = places[set]
@@ -143,11 +143,16 @@ local function strip(self, decision)
     for i = 1, #self.upstream do
         ngx.req.clear_header(self.upstream[i][1])
     end
-    for name in pairs(decision and decision.headers or {}) do
-        ngx.req.clear_header(name)
+    local headers, obligations = decision and decision.headers, decision and decision.obligations
+    if headers then
+        for name in pairs(headers) do
+            ngx.req.clear_header(name)
+        end
     end
-    for name in pairs(decision and decision.obligations or {}) do
-        ngx.req.clear_header(self.prefix .. name)
+    if obligations then
+        for name in pairs(obligations) do
+            ngx.req.clear_header(self.prefix .. name)
+        end
     end
 end
 
@@ -198,8 +203,10 @@ end
 -- @tparam table|nil headers of the answer
 function Reply:pass(decision, headers)
     self:forward(decision)
-    for name, value in pairs(headers or {}) do
-        ngx.header[name] = value
+    if headers then
+        for name, value in pairs(headers) do
+            ngx.header[name] = value
+        end
     end
 end
 
