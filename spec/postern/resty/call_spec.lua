@@ -207,10 +207,10 @@ describe("a request of nginx's", function()
             ]] .. front.location() .. "}",
         })
         local function call(name)
-            local certificate = name and ("--cert %s/%s.pem"):format(running.folder, name) or ""
+            local offered = name and ("--cert %s/%s.pem"):format(running.folder, name) or ""
             local pipe = io.popen((CURL .. "-sk --max-time 10 "
                 .. "--unix-socket %s/tls.sock %s -D - https://localhost/pets")
-                :format(running.folder, certificate))
+                :format(running.folder, offered))
             local text = pipe:read("*a")
             pipe:close()
             return text:match("HTTP/1.1 (%d+)"), text:match("[Xx]%-[Mm]irror: ([^\r\n]*)")
