@@ -189,18 +189,19 @@ struct piece {
 
 /* Reads the piece at `p`. False when a confined run is in the way. */
 static bool read_piece(const unsigned char *p, const unsigned char *p_end, struct piece *out) {
-    *out = (struct piece){.p = p, .literal = true};
-    bool rare = false;
-    for (; p < p_end && *p != POSTERN__RUN; p++) {
-        if (is_run(*p)) return false;
-        if (*p >= POSTERN__FIRST_TOKEN) {
-            out->literal = false;
-        } else if (!rare) {
+    const unsigned char *start = p, *rarest = NULL;
+    bool rare = false, literal = true;
+    for (;; p++) {
+        for (; !rare && p < p_end && *p < POSTERN__FIRST_TOKEN; p++) {
             rare = !is_common(*p);
-            if (rare || out->rarest == NULL) out->rarest = p;
+            if (rare || rarest == NULL) rarest = p;
         }
+        while (p < p_end && *p < POSTERN__FIRST_TOKEN) p++;
+        if (p == p_end || *p == POSTERN__RUN) break;
+        if (is_run(*p)) return false;
+        literal = false;
     }
-    out->end = p;
+    *out = (struct piece){start, p, rarest, literal};
     return true;
 }
 
@@ -253,14 +254,36 @@ static bool match_pieces(const unsigned char *p, const unsigned char *p_end, con
     }
 }
 
+static bool words_differ(const char *a, const char *b) {
+    uint64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x != y;
+}
+
+/* Whether two literal ends are equal, from behind: ARNs that differ share what
+ * they start with. In place, since a call costs as much as the comparing. */
+static inline bool same_bytes(const char *a, const char *b, size_t length) {
+    if (length >= 8) {
+        for (; length > 8; length -= 8) {
+            if (words_differ(a + length - 8, b + length - 8)) return false;
+            if (length < 16) break; /* the first eight, once more in part */
+        }
+        return !words_differ(a, b);
+    }
+    while (length > 0) {
+        length--;
+        if (a[length] != b[length]) return false;
+    }
+    return true;
+}
+
 bool postern__glob_match(const postern__glob *glob, const char *block, postern_span text) {
     const char *code = block + glob->code;
     size_t head = glob->head, tail = glob->tail;
-    if (head == glob->length) {
-        return text.length == head && postern__bytes_equal(text.text, code, head);
-    }
-    if (text.length < head + tail || !postern__bytes_equal(text.text, code, head) ||
-        !postern__bytes_equal(text.text + text.length - tail, code + glob->length - tail, tail)) {
+    if (head == glob->length) return text.length == head && same_bytes(text.text, code, head);
+    if (text.length < head + tail || !same_bytes(text.text, code, head) ||
+        !same_bytes(text.text + text.length - tail, code + glob->length - tail, tail)) {
         return false;
     }
     const unsigned char *p = (const unsigned char *)code + head;

@@ -8,8 +8,8 @@ local _M = {}
 
 --- The core, in dependency order: a file includes itself and what stands before it.
 _M.CORE = {
-    "alloc", "error", "span", "utf8", "glob", "address", "cidr", "scalar", "document", "reader",
-    "arn", "symbol", "value", "template", "operators", "condition", "principal", "policy",
+    "alloc", "error", "span", "utf8", "glob", "index", "address", "cidr", "scalar", "document",
+    "reader", "arn", "symbol", "value", "template", "operators", "condition", "principal", "policy",
     "set", "compile", "builder", "request", "evaluate", "question", "path", "explain",
 }
 
