@@ -16,8 +16,10 @@ enum {
     /* Patterns that may share a gram as if it were their own: one more place
      * costs about as much as trying one more of them. */
     RARE = 3,
-    /* Looking everywhere costs about as much as trying this many patterns. */
-    WORTH_FLOATING = 12
+    /* Looking everywhere costs about as much as trying this many patterns, and
+     * looking behind delimiters as much as these. */
+    WORTH_EVERYWHERE = 12,
+    WORTH_DELIMITERS = 4
 };
 
 #define NOTHING UINT32_MAX
@@ -29,7 +31,7 @@ struct place {
 
 struct entry {
     postern__glob glob;
-    uint32_t ids; /* the first of them */
+    uint32_t ids; /* the first of them; of one, itself */
     uint32_t count;
     uint32_t high; /* half of its gram's hash: the slot has the other */
     uint16_t has_variables;
@@ -45,8 +47,8 @@ struct head {
     postern__index_figures figures;
     uint32_t bloom, floating_bloom, slots, entries, ids; /* where they start */
     uint32_t bloom_bits, floating_bits, slot_bits;       /* logarithms of words and slots */
-    uint32_t wide, narrow;                               /* floating patterns by width */
-    uint32_t unused;
+    uint16_t everywhere, delimited; /* the widths that are looked for, added up */
+    uint32_t unused[2];
     struct place places[MOST_PLACES];
 };
 
@@ -98,7 +100,8 @@ static void try_entry(const struct search *search, const struct entry *entry) {
         if (!postern__span_starts(search->text, start)) return;
     }
     const uint32_t *ids = (const uint32_t *)(const void *)(search->base + search->head->ids);
-    search->visit(search->context, ids + entry->ids, entry->count, sure);
+    const uint32_t *own = entry->count == 1 ? &entry->ids : ids + entry->ids;
+    search->visit(search->context, own, entry->count, sure);
 }
 
 static const struct entry *entries_of(const struct search *search) {
@@ -134,16 +137,36 @@ static void try_gram(const struct search *search, uint64_t hash) {
     }
 }
 
+/* Asks for memory that will be read soon: the waits of all places are one. */
+static void fetch(const char *at) {
+#if defined(__GNUC__)
+    __builtin_prefetch(at);
+#else
+    (void)at;
+#endif
+}
+
+_Static_assert(sizeof(struct slot) == 8, "slots and words of the bloom are as large");
+
 static void search_places(const struct search *search) {
     const struct head *head = search->head;
     size_t length = search->text.length;
+    uint64_t hashes[MOST_PLACES];
+    uint32_t count = 0;
     for (uint32_t i = 0; i < head->figures.places; i++) {
         unsigned number = head->places[i].number, width = head->places[i].width;
         size_t from = number < STARTS ? number : number - STARTS; /* or to the end */
         if (from + width > length) continue;
         const char *at = search->text.text + (number < STARTS ? from : length - from - width);
-        uint64_t hash = gram_hash(at, width, number);
-        if (in_bloom(search->base + head->bloom, head->bloom_bits, hash)) try_gram(search, hash);
+        hashes[count] = gram_hash(at, width, number);
+        fetch(search->base + head->bloom + 8 * top_bits(hashes[count], head->bloom_bits));
+        fetch(search->base + head->slots + 8 * top_bits(hashes[count], head->slot_bits));
+        count++;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (in_bloom(search->base + head->bloom, head->bloom_bits, hashes[i])) {
+            try_gram(search, hashes[i]);
+        }
     }
 }
 
@@ -156,18 +179,63 @@ static inline bool was_before(const struct search *search, const char *at, unsig
     return false;
 }
 
-static inline void search_floating(const struct search *search, unsigned width) {
+static inline void search_floating(const struct search *search, const char *at, unsigned width) {
     const struct head *head = search->head;
-    const char *bloom = search->base + head->floating_bloom;
+    uint64_t hash = gram_hash(at, width, FLOATING);
+    if (!in_bloom(search->base + head->floating_bloom, head->floating_bits, hash)) return;
+    size_t slot = top_bits(hash, head->slot_bits);
+    if (next_slot(search, hash, &slot) != NULL && !was_before(search, at, width)) {
+        try_gram(search, hash);
+    }
+}
+
+static inline void search_everywhere(const struct search *search, unsigned width) {
     if (search->text.length < width) return;
     const char *last = search->text.text + search->text.length - width;
-    for (const char *at = search->text.text; at <= last; at++) {
-        uint64_t hash = gram_hash(at, width, FLOATING);
-        if (!in_bloom(bloom, head->floating_bits, hash)) continue;
-        size_t slot = top_bits(hash, head->slot_bits);
-        if (next_slot(search, hash, &slot) != NULL && !was_before(search, at, width)) {
-            try_gram(search, hash);
-        }
+    for (const char *at = search->text.text; at <= last; at++) search_floating(search, at, width);
+}
+
+static bool is_delimiter(char c) { return c == ':' || c == '/'; }
+
+/* The bytes of `word` that are `c`, as the top bit of each. */
+static uint64_t bytes_that_are(uint64_t word, char c) {
+    const uint64_t low = UINT64_C(0x7F7F7F7F7F7F7F7F);
+    uint64_t other = word ^ (uint64_t)(unsigned char)c * UINT64_C(0x0101010101010101);
+    return ~(((other & low) + low) | other | low);
+}
+
+/* A bit for each delimiter among the first 64 bytes, the lowest for the first. */
+static uint64_t delimiters_of(const char *text, size_t length) {
+    uint64_t bits = 0;
+    size_t at = 0;
+    for (; at + 8 <= length && at < 64; at += 8) {
+        const unsigned char *bytes = (const unsigned char *)text + at;
+        uint64_t word = 0;
+        for (unsigned i = 0; i < 8; i++) word |= (uint64_t)bytes[i] << 8 * i; /* one load */
+        uint64_t tops = bytes_that_are(word, ':') | bytes_that_are(word, '/');
+        bits |= (tops >> 7) * UINT64_C(0x0102040810204080) >> 56 << at;
+    }
+    for (; at < length && at < 64; at++) bits |= (uint64_t)is_delimiter(text[at]) << at;
+    return bits;
+}
+
+static unsigned lowest_bit(uint64_t bits) {
+#if defined(__GNUC__)
+    return (unsigned)__builtin_ctzll(bits);
+#else
+    unsigned at = 0;
+    while ((bits >> at & 1) == 0) at++;
+    return at;
+#endif
+}
+
+/* Grams that start with a delimiter: a tenth of the places of an ARN. */
+static inline void search_delimited(const struct search *search, unsigned width) {
+    size_t length = search->text.length;
+    for (size_t start = 0; start + width <= length; start += 64) {
+        const char *chunk = search->text.text + start;
+        uint64_t bits = delimiters_of(chunk, length - start - width + 1);
+        for (; bits != 0; bits &= bits - 1) search_floating(search, chunk + lowest_bit(bits), width);
     }
 }
 
@@ -178,8 +246,11 @@ void postern__index_find(const char *index, const char *block, postern_span text
     const struct entry *entries = entries_of(&search);
     for (uint32_t i = 0; i < search.head->figures.rest; i++) try_entry(&search, &entries[i]);
     search_places(&search);
-    if (search.head->wide > 0) search_floating(&search, WIDE);
-    if (search.head->narrow > 0) search_floating(&search, NARROW);
+    unsigned everywhere = search.head->everywhere, delimited = search.head->delimited;
+    if ((everywhere & WIDE) != 0) search_everywhere(&search, WIDE);
+    else if ((delimited & WIDE) != 0) search_delimited(&search, WIDE);
+    if ((everywhere & NARROW) != 0) search_everywhere(&search, NARROW);
+    else if ((delimited & NARROW) != 0) search_delimited(&search, NARROW);
 }
 
 postern__index_figures postern__index_figures_of(const char *index) {
@@ -202,8 +273,9 @@ struct draft {
     uint32_t place;       /* NOTHING: not given yet; FLOATING */
     uint64_t good[FIXED / 64]; /* fixed places with a gram nearly as rare */
     uint64_t hash;        /* of the gram it is filed under */
-    uint64_t floating;    /* of its rarest floating gram */
-    uint32_t floating_least;
+    /* Its rarest floating gram, and its rarest that starts with a delimiter. */
+    uint64_t floating, delimited;
+    uint32_t floating_least, delimited_least;
 };
 
 struct link {
@@ -261,7 +333,7 @@ static bool add_filing(struct building *building, const postern__filing *filing)
     }
     struct draft draft = {.glob = filing->glob, .variables = filing->variables, .first = linked,
                           .last = linked, .count = 1, .least = NOTHING, .place = NOTHING,
-                          .floating_least = NOTHING};
+                          .floating_least = NOTHING, .delimited_least = NOTHING};
     if (postern__vector_push(&building->drafts, &draft, 1) == NULL) return false;
     table[at] = (uint32_t)building->drafts.count;
     return true;
@@ -278,7 +350,7 @@ static size_t next_run(const unsigned char *code, size_t length, size_t *at) {
 }
 
 typedef void gram_function(struct building *building, struct draft *draft, uint64_t hash,
-                           unsigned number);
+                           unsigned number, char first);
 
 /* Calls `function` for the grams of a draft, each with its place. `all_float`: as
  * if none were fixed. */
@@ -294,7 +366,8 @@ static void each_gram(struct building *building, struct draft *draft, bool all_f
             size_t behind = length - i - width;
             if (starts ? i >= STARTS : ends && behind >= ENDS) continue;
             unsigned number = starts ? (unsigned)i : ends ? STARTS + (unsigned)behind : FLOATING;
-            function(building, draft, gram_hash(code + i, (unsigned)width, number), number);
+            uint64_t hash = gram_hash(code + i, (unsigned)width, number);
+            function(building, draft, hash, number, code[i]);
         }
     }
 }
@@ -304,25 +377,32 @@ static uint16_t *counter_of(struct building *building, uint64_t hash) {
 }
 
 static void count_gram(struct building *building, struct draft *draft, uint64_t hash,
-                       unsigned number) {
+                       unsigned number, char first) {
     uint16_t *counter = counter_of(building, hash);
-    (void)draft, (void)number;
+    (void)draft, (void)number, (void)first;
     if (*counter < UINT16_MAX) ++*counter;
 }
 
 static void find_rarest(struct building *building, struct draft *draft, uint64_t hash,
-                        unsigned number) {
+                        unsigned number, char first) {
     uint32_t count = *counter_of(building, hash);
     if (number != FLOATING) {
         if (count < draft->least) draft->least = count;
-    } else if (count < draft->floating_least) {
+        return;
+    }
+    if (count < draft->floating_least) {
         draft->floating_least = count;
         draft->floating = hash;
+    }
+    if (is_delimiter(first) && count < draft->delimited_least) {
+        draft->delimited_least = count;
+        draft->delimited = hash;
     }
 }
 
 static void mark_good(struct building *building, struct draft *draft, uint64_t hash,
-                      unsigned number) {
+                      unsigned number, char first) {
+    (void)first;
     if (number == FLOATING) return;
     uint32_t enough = draft->least + draft->least / 2;
     if (*counter_of(building, hash) <= (enough > RARE ? enough : RARE)) {
@@ -331,13 +411,17 @@ static void mark_good(struct building *building, struct draft *draft, uint64_t h
 }
 
 /* The width of the grams a code has: the longest run decides. */
-static uint32_t width_of(const struct building *building, const struct draft *draft) {
-    const unsigned char *code = (const unsigned char *)building->block + draft->glob.code;
+static uint32_t width_of(const char *block, const postern__glob *glob) {
+    const unsigned char *code = (const unsigned char *)block + glob->code;
     size_t longest = 0, run;
-    for (size_t at = 0; (run = next_run(code, draft->glob.length, &at)) > 0; at += run) {
+    for (size_t at = 0; (run = next_run(code, glob->length, &at)) > 0; at += run) {
         if (run > longest) longest = run;
     }
     return longest >= WIDE ? WIDE : longest >= NARROW ? NARROW : 0;
+}
+
+bool postern__index_has_gram(const char *block, const postern__glob *glob) {
+    return width_of(block, glob) > 0;
 }
 
 static bool has_place(const struct draft *draft, unsigned number) {
@@ -397,26 +481,42 @@ static void weigh(struct building *building) {
     }
 }
 
+/* Whether a gram that starts with a delimiter will do. */
+static bool is_delimited(const struct draft *draft) {
+    uint32_t enough = draft->floating_least + draft->floating_least / 2;
+    return draft->delimited_least <= (enough > RARE ? enough : RARE);
+}
+
+static void let_float(struct building *building, struct draft *draft, bool delimited) {
+    struct head *head = &building->head;
+    draft->place = FLOATING;
+    draft->hash = delimited ? draft->delimited : draft->floating;
+    head->figures.floating++;
+    if (delimited) head->delimited |= (uint16_t)draft->width;
+    else head->everywhere |= (uint16_t)draft->width;
+}
+
 /* Those that no place was found for float, or are tried always. */
 static void settle(struct building *building) {
-    struct head *head = &building->head;
-    uint32_t floating = 0;
+    uint32_t everywhere = 0, delimited = 0;
     for (size_t i = 0; i < building->drafts.count; i++) {
-        floating += draft_at(building, i)->place == NOTHING && draft_at(building, i)->width > 0;
+        struct draft *draft = draft_at(building, i);
+        if (draft->place != NOTHING || draft->width == 0) continue;
+        if (draft->floating_least == NOTHING) each_gram(building, draft, true, find_rarest);
+        if (is_delimited(draft)) delimited++;
+        else everywhere++;
     }
     for (size_t i = 0; i < building->drafts.count; i++) {
         struct draft *draft = draft_at(building, i);
         if (draft->place != NOTHING) continue;
-        if (draft->width == 0 || floating <= WORTH_FLOATING) {
-            head->figures.rest++;
-            continue;
-        }
-        if (draft->floating_least == NOTHING) each_gram(building, draft, true, find_rarest);
-        draft->place = FLOATING;
-        draft->hash = draft->floating;
-        head->figures.floating++;
-        if (draft->width == WIDE) head->wide++;
-        else head->narrow++;
+        /* Few that want to be looked for everywhere are better found with some
+         * others behind a delimiter. */
+        bool few = everywhere <= WORTH_EVERYWHERE;
+        bool behind = draft->width > 0 &&
+                      (is_delimited(draft) || (few && draft->delimited_least <= WORTH_EVERYWHERE));
+        bool worth = behind ? !few || delimited > WORTH_DELIMITERS : !few;
+        if (draft->width > 0 && worth) let_float(building, draft, behind);
+        else building->head.figures.rest++;
     }
 }
 
@@ -436,7 +536,7 @@ static bool collect(struct building *building, const postern__filing *filings, s
     }
     for (size_t i = 0; i < building->drafts.count; i++) {
         struct draft *draft = draft_at(building, i);
-        draft->width = width_of(building, draft);
+        draft->width = width_of(building->block, &draft->glob);
         each_gram(building, draft, false, count_gram);
     }
     return true;
@@ -458,6 +558,10 @@ static uint32_t claim(size_t *total, size_t size) {
     size_t at = *total;
     *total = (at + size + 7) & ~(size_t)7;
     return (uint32_t)at;
+}
+
+static uint32_t only_id(const struct building *building, const struct draft *draft) {
+    return POSTERN__AT(&building->links, struct link, draft->first)->id;
 }
 
 static void fill_ids(const struct building *building, const struct draft *draft, uint32_t *ids) {
@@ -491,12 +595,17 @@ static void fill(const struct building *building, char *base) {
         const struct draft *next = i + 1 < building->drafts.count ? draft + 1 : NULL;
         bool rests = draft->place == NOTHING;
         bool first = !rests && (i == 0 || draft[-1].place == NOTHING || draft[-1].hash != draft->hash);
-        entries[i] = (struct entry){.glob = draft->glob, .ids = used, .count = draft->count,
+        bool many = draft->count > 1;
+        entries[i] = (struct entry){.glob = draft->glob,
+                                    .ids = many ? used : only_id(building, draft),
+                                    .count = draft->count,
                                     .high = (uint32_t)(draft->hash >> 32),
                                     .has_variables = draft->variables > 0,
                                     .last = next == NULL || rests || next->hash != draft->hash};
-        fill_ids(building, draft, ids + used);
-        used += draft->count;
+        if (many) {
+            fill_ids(building, draft, ids + used);
+            used += draft->count;
+        }
         if (first) file_gram(base, head, draft, (uint32_t)i);
     }
 }

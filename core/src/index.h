@@ -48,6 +48,9 @@ typedef struct postern__index_figures {
     uint32_t rest;     /* patterns without a gram: tried always */
 } postern__index_figures;
 
+/* Whether a code has a gram to be filed under. */
+bool postern__index_has_gram(const char *block, const postern__glob *glob);
+
 /* Appends an index of `count` patterns, whose codes are in `block`, to a vector
  * of bytes, at an `offset` divisible by eight. The codes have to stay where they
  * are within the block. False: out of memory. */

@@ -274,6 +274,8 @@ static void grams_are_chosen_where_patterns_differ(void) {
         {"arn:aws:execute-api:eu-central-1:111122223333:api%05u/live/GET/*", 0, 2},
         {"*:some/role-%05u", 0, 1},
         {"*:some/role-%05u/*", 1000, 0},
+        {"*:%05u/role/*", 1000, 0}, /* behind a delimiter */
+        {"*/%04u*", 1000, 0},       /* and narrow */
         {"%05u", 0, 2}, /* 4 bytes of 5 */
         {"arn:aws:s3:::a-very-long-bucket-name-that-takes-up-all-the-room-that-there-is/and-then-"
          "a-path-that-goes-on-and-on-and-on-for-as-long-as-it-can/%05u/*",
