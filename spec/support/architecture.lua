@@ -10,7 +10,7 @@ local _M = {}
 _M.CORE = {
     "alloc", "error", "span", "utf8", "glob", "index", "address", "cidr", "scalar", "document",
     "reader", "arn", "symbol", "value", "template", "operators", "condition", "principal", "policy",
-    "set", "compile", "builder", "request", "evaluate", "question", "path", "explain",
+    "set", "directory", "compile", "builder", "request", "evaluate", "question", "path", "explain",
 }
 
 --- The Lua modules, in dependency order.
