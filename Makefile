@@ -20,6 +20,7 @@ TEST_DEPS     = $(PROXY_DEPS) lua-busted lua-check lua-yaml libjansson-dev mmdb-
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 BENCH_DEPS    = $(NGINX_DEPS) libuv1-dev
+STRUCTURE_DEPS = $(DEPS) g++ libpcre2-dev libre2-dev libhyperscan-dev
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
 
 MAKEFLAGS += --no-print-directory
@@ -29,9 +30,9 @@ SUITES     = JOBS=$(JOBS) tools/suites.sh
 
 .PHONY: help deps nginx-deps proxy-deps test-deps valgrind-deps fuzz-deps build build-tests run \
         run-nginx run-auth_request run-forward_auth run-haproxy test test-c test-lua lint test-asan \
-        test-valgrind fuzz-smoke differential coverage coverage-deps bench bench-scripting \
-        bench-hostile bench-deps bench-nginx bench-server soak-nginx soak-server store-kills \
-        install clean
+        test-valgrind fuzz-smoke differential coverage coverage-deps bench bench-structures \
+        structure-deps bench-scripting bench-hostile bench-deps bench-nginx bench-server soak-nginx \
+        soak-server store-kills install clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -124,6 +125,14 @@ bench: build ## what decisions, estates and guard rails cost
 	@luajit spec/bench/decide.lua $(BUILD)
 	@luajit spec/bench/estate.lua $(BUILD)
 	@luajit spec/bench/guards.lua
+
+structure-deps:
+	@tools/deps.sh $(STRUCTURE_DEPS)
+
+bench-structures: structure-deps ## globs beside PCRE2, RE2 and Hyperscan
+	@$(MAKE) build
+	@$(COMPILE) $(BUILD) --target bench_glob
+	@$(BUILD)/bench_glob
 
 bench-scripting: build ## keys, hooks and 10,000 decisions that wait during a reload
 	@luajit spec/bench/scripting.lua $(BUILD)

@@ -1,5 +1,7 @@
 #include "builder.h"
 
+#include <stdlib.h>
+
 #include "utf8.h"
 
 /* ---- Making one -----------------------------------------------------------*/
@@ -74,10 +76,31 @@ static int check_options(const postern_options *options, postern_error *error) {
     return POSTERN_OK;
 }
 
+/* POSTERN_INDEX: `linear` tries every statement of every set, `indexed` none that
+ * need not be; without it the size of a set decides. The decisions are the same,
+ * which is what it is for: to see that they are. */
+static int read_indexing(postern__indexing *out, postern_error *error) {
+    const char *text = getenv("POSTERN_INDEX");
+    *out = POSTERN__INDEX_BY_SIZE;
+    if (text == NULL || *text == '\0') return POSTERN_OK;
+    postern_span value = {text, strlen(text)};
+    if (postern__span_equal(value, POSTERN__SPAN("linear"))) *out = POSTERN__INDEX_NEVER;
+    else if (postern__span_equal(value, POSTERN__SPAN("indexed"))) *out = POSTERN__INDEX_ALWAYS;
+    else
+        return postern__fail(error, POSTERN_VALUE, 0, 0,
+                             "POSTERN_INDEX is `%.*s%s`: it may be `linear` or `indexed`",
+                             POSTERN__QUOTE(value));
+    return POSTERN_OK;
+}
+
 postern_builder *postern_builder_new(const postern_options *options, postern_error *error) {
     static const postern_options defaults = {.policy_type = POSTERN_IDENTITY};
     if (options == NULL) options = &defaults;
-    if (check_options(options, error) != POSTERN_OK) return NULL;
+    postern__indexing indexing;
+    if (check_options(options, error) != POSTERN_OK ||
+        read_indexing(&indexing, error) != POSTERN_OK) {
+        return NULL;
+    }
     postern_allocator allocator = postern__allocator(options->allocator);
     postern_builder *builder = postern__alloc(&allocator, sizeof *builder);
     if (builder == NULL) {
@@ -88,6 +111,7 @@ postern_builder *postern_builder_new(const postern_options *options, postern_err
     builder->allocator = allocator;
     builder->policy_type = options->policy_type;
     builder->strictness = options->strictness;
+    builder->indexing = indexing;
 #define INIT(name, type) postern__vector_init(&builder->name, sizeof(type), &allocator);
     POSTERN__TABLES(INIT)
 #undef INIT
@@ -143,6 +167,33 @@ static bool fill_order(postern_builder *builder, uint32_t *denies) {
     return true;
 }
 
+/* The directory, of a set that is to have one. */
+static bool fill_directory(postern_builder *builder, postern_set *head) {
+    postern__directory_tables tables = {
+        .rules = POSTERN__AT(&builder->rules, postern__rule, 0),
+        .rule_count = builder->rules.count,
+        .conditions = POSTERN__AT(&builder->conditions, postern__condition, 0),
+        .condition_count = builder->conditions.count,
+        .templates = POSTERN__AT(&builder->templates, postern__template, 0),
+        .template_count = builder->templates.count,
+        .principals = POSTERN__AT(&builder->principals, postern__principal, 0),
+        .operands = POSTERN__AT(&builder->operands, postern__operand, 0),
+        .texts = builder->texts.items,
+    };
+    bool built = true;
+    builder->directory.count = 0;
+    if (builder->indexing == POSTERN__INDEX_NEVER ||
+        (builder->indexing == POSTERN__INDEX_BY_SIZE &&
+         builder->rules.count < POSTERN__DIRECTORY_FROM)) {
+        postern__directory_none(&tables);
+    } else {
+        built = postern__directory_build(&tables, &builder->directory);
+    }
+    head->marks = tables.marks;
+    head->memos = tables.memos;
+    return built;
+}
+
 /* Gives every table its place; the size of the whole, 0 when that is too much. */
 static size_t place_tables(const postern_builder *builder, postern_set *set) {
     size_t size = sizeof *set;
@@ -164,7 +215,7 @@ postern_set *postern_builder_build(postern_builder *builder, postern_error *erro
                         .most = builder->template_tables.most};
     /* The keys keep their tables to themselves until now. */
     builder->symbols.count = builder->sorted.count = 0;
-    if (!fill_order(builder, &head.denies) ||
+    if (!fill_order(builder, &head.denies) || !fill_directory(builder, &head) ||
         postern__vector_push(&builder->symbols, builder->keys.symbols.items,
                              builder->keys.symbols.count) == NULL ||
         postern__vector_push(&builder->sorted, builder->keys.sorted.items,

@@ -2,13 +2,20 @@
 #ifndef POSTERN_COMPILE_H
 #define POSTERN_COMPILE_H
 
+#include "directory.h"
 #include "policy.h"
-#include "set.h"
 
 enum {
     /* A set has 32-bit offsets. */
     POSTERN__SET_BYTES = 0x7FFFFFFF
 };
+
+/* Whether a set gets a directory. */
+typedef enum postern__indexing {
+    POSTERN__INDEX_BY_SIZE,
+    POSTERN__INDEX_ALWAYS,
+    POSTERN__INDEX_NEVER
+} postern__indexing;
 
 /* The tables of a set while they grow. `symbols` and `sorted` are filled last,
  * from `keys`. */
@@ -16,6 +23,7 @@ struct postern_builder {
     postern_allocator allocator;
     int32_t policy_type;
     int32_t strictness;
+    postern__indexing indexing;
     postern__symbols keys; /* its own symbols and sorted vectors */
     postern__template_tables template_tables;
     postern__vector api_arn; /* bytes, with a final slash; empty: any API */

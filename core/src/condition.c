@@ -82,10 +82,14 @@ postern_truth postern__template_match(const postern__template *template,
                                                                             : POSTERN_NO;
     }
     postern_span code = {NULL, 0};
-    postern_truth truth = code_of(template, bench, &code, key);
-    if (truth != POSTERN_YES) return truth;
+    int32_t needed = -1;
+    postern_truth truth = code_of(template, bench, &code, &needed);
+    if (truth == POSTERN_NO) return truth;
+    /* What does not match whatever an unresolved variable is, does not match. */
     postern__glob glob = postern__glob_measure(code.text, 0, code.length);
-    return postern__glob_match(&glob, code.text, text) ? POSTERN_YES : POSTERN_NO;
+    if (!postern__glob_match(&glob, code.text, text)) return POSTERN_NO;
+    if (truth == POSTERN_UNKNOWN) *key = needed;
+    return truth;
 }
 
 #define TEST(name)                                                                      \

@@ -82,6 +82,7 @@ typedef struct postern__condition {
     uint32_t first; /* operand */
     uint32_t count;
     uint32_t cidr; /* CIDR: offset of the set of ranges */
+    uint32_t memo; /* of its answer, shared by equal conditions, from 1; 0: none */
 } postern__condition;
 
 /* The finished tables that conditions point into, and the row they judge. */

@@ -1,8 +1,12 @@
 #include "evaluate.h"
 
+#include "directory.h"
+
 void postern__scene_init(postern__scene *scene, const postern_set *set, postern_request *request) {
     scene->set = set;
     scene->request = request;
+    scene->notes = &request->notes;
+    postern__request_begin(request);
     scene->action = (postern_span){request->action.items, request->action.count};
     scene->resource = (postern_span){request->resource.items, request->resource.count};
     scene->row = postern__request_row(request);
@@ -99,12 +103,32 @@ static void doubt(postern__finding *finding, int32_t key) {
     finding->key = key;
 }
 
-postern__finding postern__rule_finding(const postern__scene *scene, const postern__rule *rule) {
+/* What many statements share is tested for the first of them. */
+static postern_truth test_condition(const postern__scene *scene,
+                                    const postern__condition *condition, int32_t *key) {
+    if (condition->memo == 0) return postern__condition_test(condition, &scene->bench, key);
+    postern__memo *memo = POSTERN__AT(&scene->notes->memos, postern__memo, condition->memo - 1);
+    if (memo->time != scene->notes->time) {
+        memo->time = scene->notes->time;
+        memo->key = -1;
+        memo->truth = postern__condition_test(condition, &scene->bench, &memo->key);
+    }
+    if (memo->truth == POSTERN_UNKNOWN) *key = memo->key;
+    return memo->truth;
+}
+
+/* `known`: an element that is known to match, and is not looked at. */
+static inline postern__finding find(const postern__scene *scene, const postern__rule *rule,
+                                    postern_element known) {
     static const postern__finding nothing = {POSTERN_MATCH_NONE, POSTERN_MATCH_NONE, -1};
     postern__finding finding;
     int32_t key = -1;
-    if (postern__action_matches(scene, rule) == POSTERN_NO) return nothing;
-    postern_truth resource = postern__resource_matches(scene, rule, &key);
+    if (known != POSTERN_ELEMENT_ACTION && postern__action_matches(scene, rule) == POSTERN_NO) {
+        return nothing;
+    }
+    postern_truth resource = known == POSTERN_ELEMENT_RESOURCE
+                                 ? POSTERN_YES
+                                 : postern__resource_matches(scene, rule, &key);
     if (resource == POSTERN_NO) return nothing;
     postern__principal_finding(scene, rule, &finding);
     if (finding.sure == POSTERN_MATCH_NONE && finding.possible == POSTERN_MATCH_NONE) return nothing;
@@ -112,11 +136,15 @@ postern__finding postern__rule_finding(const postern__scene *scene, const poster
     const postern__condition *conditions =
         POSTERN__ITEMS(scene->set, conditions, postern__condition) + rule->conditions.first;
     for (uint32_t i = 0; i < rule->conditions.count; i++) {
-        postern_truth truth = postern__condition_test(&conditions[i], &scene->bench, &key);
+        postern_truth truth = test_condition(scene, &conditions[i], &key);
         if (truth == POSTERN_NO) return nothing;
         if (truth == POSTERN_UNKNOWN) doubt(&finding, key);
     }
     return finding;
+}
+
+postern__finding postern__rule_finding(const postern__scene *scene, const postern__rule *rule) {
+    return find(scene, rule, POSTERN_ELEMENT_NONE);
 }
 
 /* ---- The decision --------------------------------------------------------*/
@@ -181,6 +209,91 @@ static int32_t sweep_allows(const postern__scene *scene, postern_decision *decis
                                                                  : POSTERN_IMPLICITLY_DENIED);
 }
 
+void postern__evaluate_each(const postern__scene *scene, postern_decision *decision) {
+    if (!sweep_denies(scene, decision)) sweep_allows(scene, decision);
+}
+
+/* ---- The same, out of order -----------------------------------------------
+ *
+ * Candidates come in no order, so what the sweeps above get by being first is
+ * remembered with the number of its statement: of Denies as of Allows, those
+ * with the lower number come first.                                           */
+
+struct tally {
+    const postern__scene *scene;
+    int64_t deny, doubtful_deny; /* statements, -1: none */
+    int64_t allow, doubtful_allow;
+    postern_match match, doubtful_match;
+    int32_t deny_key, allow_key;
+};
+
+static bool comes_first(int64_t rule, int64_t than) { return than < 0 || rule < than; }
+
+static void tally_deny(struct tally *tally, int64_t rule, const postern__finding *finding) {
+    if (finding->sure != POSTERN_MATCH_NONE) {
+        if (comes_first(rule, tally->deny)) tally->deny = rule;
+    } else if (finding->possible != POSTERN_MATCH_NONE && comes_first(rule, tally->doubtful_deny)) {
+        tally->doubtful_deny = rule;
+        tally->deny_key = finding->key;
+    }
+}
+
+static void tally_allow(struct tally *tally, int64_t rule, const postern__finding *finding) {
+    postern_match sure = finding->sure, possible = finding->possible;
+    if (sure > tally->match ||
+        (sure != POSTERN_MATCH_NONE && sure == tally->match && rule < tally->allow)) {
+        tally->match = sure;
+        tally->allow = rule;
+    }
+    if (worth(possible) > worth(tally->doubtful_match) ||
+        (possible != POSTERN_MATCH_NONE && worth(possible) == worth(tally->doubtful_match) &&
+         rule < tally->doubtful_allow)) {
+        tally->doubtful_match = possible;
+        tally->doubtful_allow = rule;
+        tally->allow_key = finding->key;
+    }
+}
+
+static void judge(void *context, const uint32_t *rules, uint32_t count, postern_element known) {
+    struct tally *tally = context;
+    const postern__scene *scene = tally->scene;
+    for (uint32_t i = 0; i < count; i++) {
+        const postern__rule *rule = postern__set_rule(scene->set, rules[i]);
+        if (rule->mark > 0) {
+            uint32_t *mark = POSTERN__AT(&scene->notes->marks, uint32_t, rule->mark - 1);
+            if (*mark == scene->notes->time) continue;
+            *mark = scene->notes->time;
+        }
+        postern__finding finding = find(scene, rule, known);
+        if (rule->effect == POSTERN_DENY) tally_deny(tally, rules[i], &finding);
+        else tally_allow(tally, rules[i], &finding);
+    }
+}
+
+static void evaluate_candidates(const postern__scene *scene, postern_decision *decision) {
+    static const postern__rule no_rule;
+    postern__principal_list list = postern__rule_principals(scene, &no_rule);
+    postern__directory_question question = {scene->action, scene->resource, &list,
+                                            &scene->request->caller};
+    struct tally tally = {.scene = scene, .deny = -1, .doubtful_deny = -1, .allow = -1,
+                          .doubtful_allow = -1};
+    postern__directory_find(scene->set, &question, judge, &tally);
+    if (tally.deny >= 0) {
+        decision->statement = (int32_t)tally.deny;
+        decide(decision, POSTERN_EXPLICITLY_DENIED);
+    } else if (tally.doubtful_deny >= 0) {
+        decision->key = tally.deny_key;
+        decide(decision, POSTERN_UNDECIDED);
+    } else if (worth(tally.doubtful_match) > worth(tally.match)) {
+        decision->key = tally.allow_key;
+        decide(decision, POSTERN_UNDECIDED);
+    } else if (tally.allow >= 0) {
+        decision->match = (int32_t)tally.match;
+        decision->statement = (int32_t)tally.allow;
+        decide(decision, POSTERN_ALLOWED);
+    }
+}
+
 int32_t postern_evaluate(const postern_set *set, postern_request *request,
                          postern_decision *decision) {
     postern_decision own;
@@ -191,6 +304,7 @@ int32_t postern_evaluate(const postern_set *set, postern_request *request,
     if (decision->status != POSTERN_OK) return decision->outcome;
     postern__scene scene;
     postern__scene_init(&scene, set, request);
-    if (sweep_denies(&scene, decision)) return decision->outcome;
-    return sweep_allows(&scene, decision);
+    if (set->directory.count > 0) evaluate_candidates(&scene, decision);
+    else postern__evaluate_each(&scene, decision);
+    return decision->outcome;
 }

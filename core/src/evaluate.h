@@ -8,6 +8,7 @@
 typedef struct postern__scene {
     const postern_set *set;
     const postern_request *request;
+    postern__notes *notes;
     postern_span action;
     postern_span resource;
     postern__row row;
@@ -39,5 +40,9 @@ postern__principal_list postern__rule_principals(const postern__scene *scene,
 
 /* All elements, cheapest first, stopping at the first clear no. */
 postern__finding postern__rule_finding(const postern__scene *scene, const postern__rule *rule);
+
+/* Decides by trying every statement in turn, whatever the size of the set: what
+ * the directory of a set is compared with. The request has to be ready. */
+void postern__evaluate_each(const postern__scene *scene, postern_decision *decision);
 
 #endif

@@ -124,19 +124,172 @@ static bool match_between(const unsigned char *p, const unsigned char *p_end, co
     return true;
 }
 
+/* ---- Pieces --------------------------------------------------------------
+ *
+ * What stands between two free runs is a piece. It is searched for by its rarest
+ * literal byte, and the rest of it is compared from there, both ways: `?` has no
+ * fixed length in bytes, so nothing else has a fixed place.
+ *
+ *    RUN / v ONE / users / RUN
+ *          ^ searched for: not many texts have one                             */
+
+/* Bytes that ARNs, paths and the actions of AWS are full of. */
+static bool is_common(unsigned char c) {
+    static const bool common[256] = {
+        ['a'] = true, ['c'] = true, ['d'] = true, ['e'] = true, ['i'] = true, ['l'] = true,
+        ['n'] = true, ['o'] = true, ['p'] = true, ['r'] = true, ['s'] = true, ['t'] = true,
+        ['u'] = true, ['w'] = true, ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true,
+        [':'] = true, ['/'] = true, ['-'] = true, ['.'] = true, ['_'] = true,
+    };
+    return common[c];
+}
+
+/* The three runs have the highest bytes. */
+static bool is_run(unsigned char c) { return c >= POSTERN__RUN_IN_NAME; }
+
+/* The place of a one-point wildcard or a literal at `t`: the text behind it, or
+ * NULL. */
+static const char *step(unsigned char c, const char *t, const char *end) {
+    if (t == end) return NULL;
+    if (c == POSTERN__ONE || (c == POSTERN__ONE_IN_SEGMENT && *t != ':')) return next_point(t, end);
+    return c == (unsigned char)*t ? t + 1 : NULL;
+}
+
+/* The text behind code without runs that starts at `t`, or NULL. */
+static const char *match_forward(const unsigned char *p, const unsigned char *p_end, const char *t,
+                                 const char *end) {
+    for (; p < p_end && t != NULL; p++) t = step(*p, t, end);
+    return t;
+}
+
+/* Where code without runs starts that ends at `t`, not before `start`; or NULL. */
+static const char *match_backward(const unsigned char *p, const unsigned char *p_end,
+                                  const char *start, const char *t) {
+    while (p_end > p) {
+        unsigned char c = *--p_end;
+        if (t == start) return NULL;
+        if (c < POSTERN__FIRST_TOKEN) {
+            if (c != (unsigned char)*--t) return NULL;
+            continue;
+        }
+        const char *last = t;
+        do t--;
+        while (t > start && last - t < 4 && postern__point_continues(*t));
+        if (c == POSTERN__ONE_IN_SEGMENT && *t == ':') return NULL;
+    }
+    return t;
+}
+
+/* A piece, and the byte it is searched for by. */
+struct piece {
+    const unsigned char *p, *end;
+    const unsigned char *rarest; /* NULL: nothing but `?` */
+    bool literal;
+};
+
+/* Reads the piece at `p`. False when a confined run is in the way. */
+static bool read_piece(const unsigned char *p, const unsigned char *p_end, struct piece *out) {
+    const unsigned char *start = p, *rarest = NULL;
+    bool rare = false, literal = true;
+    for (;; p++) {
+        for (; !rare && p < p_end && *p < POSTERN__FIRST_TOKEN; p++) {
+            rare = !is_common(*p);
+            if (rare || rarest == NULL) rarest = p;
+        }
+        while (p < p_end && *p < POSTERN__FIRST_TOKEN) p++;
+        if (p == p_end || *p == POSTERN__RUN) break;
+        if (is_run(*p)) return false;
+        literal = false;
+    }
+    *out = (struct piece){start, p, rarest, literal};
+    return true;
+}
+
+/* The text behind the leftmost place of a piece, or NULL. */
+static const char *find_piece(const struct piece *piece, const char *t, const char *end) {
+    if (piece->rarest == NULL) {
+        const char *behind = NULL;
+        while ((behind = match_forward(piece->p, piece->end, t, end)) == NULL && t < end) {
+            t = next_point(t, end);
+        }
+        return behind;
+    }
+    /* Each code byte takes one of text at least. */
+    size_t before = (size_t)(piece->rarest - piece->p), after = (size_t)(piece->end - piece->rarest);
+    if ((size_t)(end - t) < before + after) return NULL;
+    const char *last = end - after + 1;
+    for (const char *at = t + before; at < last; at++) {
+        at = memchr(at, *piece->rarest, (size_t)(last - at));
+        if (at == NULL) return NULL;
+        if (piece->literal) {
+            if (memcmp(at - before, piece->p, before + after) == 0) return at + after;
+            continue;
+        }
+        if (match_backward(piece->p, piece->rarest, t, at) == NULL) continue;
+        const char *behind = match_forward(piece->rarest, piece->end, at, end);
+        if (behind != NULL) return behind;
+    }
+    return NULL;
+}
+
+/* Between the literal ends: the code starts and ends with a token. Leftmost
+ * places are safe, as above; with a confined run the walk takes over. */
+static bool match_pieces(const unsigned char *p, const unsigned char *p_end, const char *t,
+                         const char *t_end) {
+    struct piece piece;
+    if (*p != POSTERN__RUN) {
+        if (!read_piece(p, p_end, &piece)) return match_between(p, p_end, t, t_end);
+        t = match_forward(p, piece.end, t, t_end);
+        if (t == NULL || piece.end == p_end) return t == t_end;
+        p = piece.end;
+    }
+    for (;;) { /* `p` is at a free run */
+        while (p < p_end && *p == POSTERN__RUN) p++;
+        if (p == p_end) return true;
+        if (!read_piece(p, p_end, &piece)) return match_between(p - 1, p_end, t, t_end);
+        if (piece.end == p_end) return match_backward(p, p_end, t, t_end) != NULL;
+        t = find_piece(&piece, t, t_end);
+        if (t == NULL) return false;
+        p = piece.end;
+    }
+}
+
+static bool words_differ(const char *a, const char *b) {
+    uint64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x != y;
+}
+
+/* Whether two literal ends are equal, from behind: ARNs that differ share what
+ * they start with. In place, since a call costs as much as the comparing. */
+static inline bool same_bytes(const char *a, const char *b, size_t length) {
+    if (length >= 8) {
+        for (; length > 8; length -= 8) {
+            if (words_differ(a + length - 8, b + length - 8)) return false;
+            if (length < 16) break; /* the first eight, once more in part */
+        }
+        return !words_differ(a, b);
+    }
+    while (length > 0) {
+        length--;
+        if (a[length] != b[length]) return false;
+    }
+    return true;
+}
+
 bool postern__glob_match(const postern__glob *glob, const char *block, postern_span text) {
     const char *code = block + glob->code;
     size_t head = glob->head, tail = glob->tail;
-    if (head == glob->length) {
-        return text.length == head && postern__bytes_equal(text.text, code, head);
-    }
-    if (text.length < head + tail || !postern__bytes_equal(text.text, code, head) ||
-        !postern__bytes_equal(text.text + text.length - tail, code + glob->length - tail, tail)) {
+    if (head == glob->length) return text.length == head && same_bytes(text.text, code, head);
+    if (text.length < head + tail || !same_bytes(text.text, code, head) ||
+        !same_bytes(text.text + text.length - tail, code + glob->length - tail, tail)) {
         return false;
     }
     const unsigned char *p = (const unsigned char *)code + head;
     const unsigned char *p_end = (const unsigned char *)code + glob->length - tail;
-    return match_between(p, p_end, text.text + head, text.text + text.length - tail);
+    if (p_end - p == 1 && *p == POSTERN__RUN) return true; /* the most of them */
+    return match_pieces(p, p_end, text.text + head, text.text + text.length - tail);
 }
 
 /* ---- The public list of patterns ----------------------------------------

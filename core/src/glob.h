@@ -8,7 +8,10 @@
  *                                    '----- head -----'           tail
  *
  * head and tail are the literal bytes before the first and after the last
- * wildcard: two compares settle most texts before any searching.
+ * wildcard: two compares settle most texts before any searching. Between them,
+ * what stands between two runs is a piece, searched for by its rarest byte.
+ *
+ * What ignores letter case is folded when it is compiled, and so is its text.
  *
  * The colon rule of Resource patterns (IAM User Guide, "IAM JSON policy
  * elements: Resource") gives `*` and `?` forms that stay within a segment. */

@@ -232,3 +232,70 @@ postern_truth postern__principal_exempts(const postern__principal_list *list,
     }
     return exempt;
 }
+
+/* ---- Keys ----------------------------------------------------------------*/
+
+enum key_kind { BY_TEXT, BY_ACCOUNT, BY_USER_NAME, BY_ROLE, BY_ROLE_NAME, BY_ROLE_ACCOUNT };
+
+static uint64_t hash_bytes(uint64_t hash, postern_span text) {
+    for (size_t i = 0; i < text.length; i++) {
+        hash = (hash ^ (unsigned char)text.text[i]) * UINT64_C(0x100000001B3);
+    }
+    return (hash ^ 0xFF) * UINT64_C(0x100000001B3); /* so that "a", "b" is not "ab", "" */
+}
+
+static uint64_t key_of(enum key_kind kind, postern_span first, postern_span second) {
+    uint64_t hash = hash_bytes(UINT64_C(0xCBF29CE484222325) + (uint64_t)kind, first);
+    hash = hash_bytes(hash, second);
+    return (hash ^ hash >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+}
+
+uint32_t postern__principal_keys(const postern__principal *principal, const char *texts,
+                                 uint64_t keys[POSTERN__PRINCIPAL_KEYS]) {
+    postern_span none = {NULL, 0};
+    postern_span text = {texts + principal->text, principal->text_length};
+    postern_span account = {texts + principal->account, principal->account_length};
+    postern_span name = {texts + principal->name, principal->name_length};
+    uint32_t count = 0;
+    switch ((postern__principal_kind)principal->kind) {
+    case POSTERN__NAMES_ANYONE:
+    case POSTERN__NAMES_NOBODY: break;
+    case POSTERN__NAMES_ACCOUNT: keys[count++] = key_of(BY_ACCOUNT, account, none); break;
+    case POSTERN__NAMES_USER:
+        keys[count++] = key_of(BY_TEXT, text, none);
+        keys[count++] = key_of(BY_USER_NAME, account, name);
+        break;
+    case POSTERN__NAMES_ROLE: /* see match_role: whole, by name, or not known yet */
+        keys[count++] = key_of(BY_ROLE, text, none);
+        keys[count++] = key_of(BY_ROLE_NAME, account, name);
+        keys[count++] = key_of(BY_ROLE_ACCOUNT, account, none);
+        break;
+    case POSTERN__NAMES_SESSION:
+    case POSTERN__NAMES_OTHER: keys[count++] = key_of(BY_TEXT, text, none); break;
+    }
+    return count;
+}
+
+static uint64_t role_key(const postern__principal_list *list, const postern__caller *caller) {
+    postern_span none = {NULL, 0};
+    if (list->principal_arn != NULL && list->principal_arn->state == POSTERN__UNRESOLVED) {
+        return key_of(BY_ROLE_ACCOUNT, caller->account, none);
+    }
+    postern_span whole = caller_role(list, caller);
+    return whole.length > 0 ? key_of(BY_ROLE, whole, none)
+                            : key_of(BY_ROLE_NAME, caller->account, caller->name);
+}
+
+uint32_t postern__caller_keys(const postern__principal_list *list, const postern__caller *caller,
+                              uint64_t keys[POSTERN__CALLER_KEYS]) {
+    postern_span none = {NULL, 0};
+    uint32_t count = 0;
+    keys[count++] = key_of(BY_TEXT, caller->text, none);
+    if (caller->account.length == 0) return count;
+    keys[count++] = key_of(BY_ACCOUNT, caller->account, none);
+    if (caller->kind == POSTERN__FEDERATED_USER) {
+        keys[count++] = key_of(BY_USER_NAME, caller->account, caller->name);
+    }
+    if (caller->kind == POSTERN__SESSION) keys[count++] = role_key(list, caller);
+    return count;
+}

@@ -79,6 +79,19 @@ typedef struct postern__principal_list {
 void postern__principal_match(const postern__principal_list *list, const postern__caller *caller,
                               postern_match *sure, postern_match *possible);
 
+/* Numbers under which what a policy names is found by who calls: whenever a
+ * principal may meet a caller for sure or perhaps, they share one of their keys,
+ * other than POSTERN__NAMES_ANYONE, which meets all. Sharing one means nothing. */
+enum { POSTERN__PRINCIPAL_KEYS = 3, POSTERN__CALLER_KEYS = 4 };
+
+/* How many keys there are: 0 for what never matches, and for anyone. */
+uint32_t postern__principal_keys(const postern__principal *principal, const char *texts,
+                                 uint64_t keys[POSTERN__PRINCIPAL_KEYS]);
+
+/* The list only says what is known of aws:PrincipalArn. */
+uint32_t postern__caller_keys(const postern__principal_list *list, const postern__caller *caller,
+                              uint64_t keys[POSTERN__CALLER_KEYS]);
+
 /* Whether a NotPrincipal list exempts the caller. A listed account exempts its
  * members only if nothing but accounts is listed. */
 postern_truth postern__principal_exempts(const postern__principal_list *list,

@@ -23,8 +23,19 @@ static bool extend(postern__vector *vector, size_t count) {
            postern__vector_push(vector, NULL, count - vector->count) != NULL;
 }
 
+/* The same, and what is new is of no time. */
+static bool extend_notes(postern__vector *vector, size_t count) {
+    size_t before = vector->count;
+    if (count <= before) return true;
+    if (!extend(vector, count)) return false;
+    memset(POSTERN__AT(vector, char, before), 0, (vector->count - before) * vector->item_size);
+    return true;
+}
+
 int postern_request_bind(postern_request *request, const postern_set *set) {
-    if (!extend(&request->cells, set->symbols.count) || !extend(&request->scratch, set->room)) {
+    if (!extend(&request->cells, set->symbols.count) || !extend(&request->scratch, set->room) ||
+        !extend_notes(&request->notes.marks, set->marks) ||
+        !extend_notes(&request->notes.memos, set->memos)) {
         return broken(request, POSTERN_NO_MEMORY);
     }
     request->set = set;
@@ -50,6 +61,8 @@ postern_request *postern_request_new(const postern_set *set, const postern_alloc
     postern__vector_init(&request->action, 1, &own);
     postern__vector_init(&request->resource, 1, &own);
     postern__vector_init(&request->scratch, 1, &own);
+    postern__vector_init(&request->notes.marks, sizeof(uint32_t), &own);
+    postern__vector_init(&request->notes.memos, sizeof(postern__memo), &own);
     if (postern_request_bind(request, set) != POSTERN_OK) {
         postern__no_memory(error);
         postern_request_free(request);
@@ -70,6 +83,8 @@ void postern_request_free(postern_request *request) {
     postern__vector_free(&request->action);
     postern__vector_free(&request->resource);
     postern__vector_free(&request->scratch);
+    postern__vector_free(&request->notes.marks);
+    postern__vector_free(&request->notes.memos);
     postern__free(&allocator, request, sizeof *request);
 }
 
@@ -204,6 +219,17 @@ postern__row postern__request_row(postern_request *request) {
         .texts = request->texts.items,
         .scratch = request->scratch.items,
     };
+}
+
+void postern__request_begin(postern_request *request) {
+    postern__notes *notes = &request->notes;
+    if (++notes->time != 0) return;
+    /* Once in four billion times: a note of so long ago would look new. */
+    if (notes->marks.count > 0) memset(notes->marks.items, 0, notes->marks.count * sizeof(uint32_t));
+    if (notes->memos.count > 0) {
+        memset(notes->memos.items, 0, notes->memos.count * sizeof(postern__memo));
+    }
+    notes->time = 1;
 }
 
 int postern__request_ready(const postern_request *request, const postern_set *set) {

@@ -13,6 +13,21 @@ enum {
     POSTERN__VALUE_COUNT = 1024 * 1024
 };
 
+/* The answer to a condition that many statements share. */
+typedef struct postern__memo {
+    uint32_t time; /* of the evaluation that it was found in */
+    int32_t key;
+    postern_truth truth;
+} postern__memo;
+
+/* What one evaluation keeps. Everything in it bears the time it was written at,
+ * so that nothing has to be cleared before the next. */
+typedef struct postern__notes {
+    uint32_t time;        /* which evaluation this is, from 1 */
+    postern__vector marks; /* of uint32_t: when a statement was judged */
+    postern__vector memos; /* of postern__memo */
+} postern__notes;
+
 struct postern_request {
     postern_allocator allocator;
     const postern_set *set;
@@ -23,6 +38,7 @@ struct postern_request {
     postern__vector action; /* lower case */
     postern__vector resource;
     postern__vector scratch; /* its count is the room there is */
+    postern__notes notes;
     postern__caller caller;
     size_t longest; /* bytes of the longest value so far, for this set */
     int32_t status; /* the first failure; a broken request is denied */
@@ -31,6 +47,9 @@ struct postern_request {
 
 /* The row as it is now; good until the next change of the request. */
 postern__row postern__request_row(postern_request *request);
+
+/* A new evaluation begins: what was noted before is forgotten. */
+void postern__request_begin(postern_request *request);
 
 /* POSTERN_OK when the request can be evaluated with `set`: made for it, not
  * broken, action and resource there. */

@@ -41,6 +41,7 @@ typedef struct postern__rule {
     uint32_t sid_length;
     uint32_t line, column;
     uint32_t principal_line, action_line, resource_line;
+    uint32_t mark; /* from 1, where the directory may lead to it twice; else 0 */
 } postern__rule;
 
 /* Every table of a set: name and type of its items. */
@@ -56,6 +57,7 @@ typedef struct postern__rule {
     XX(conditions, postern__condition)        \
     XX(operands, postern__operand)            \
     XX(ranges, char) /* CIDR sets */          \
+    XX(directory, char) /* see directory.h; empty in small sets */ \
     XX(names, char)                           \
     XX(texts, char) /* codes and policy values */
 
@@ -71,6 +73,7 @@ struct postern_set {
     uint32_t denies; /* how many of `order` are Deny */
     int32_t principal_arn; /* symbol of aws:PrincipalArn, or -1 */
     uint32_t room, most; /* scratch for expanding, see template.h */
+    uint32_t marks, memos; /* scratch for evaluating, see request.h */
 #define POSTERN__TABLE_MEMBER(name, type) postern__table name;
     POSTERN__TABLES(POSTERN__TABLE_MEMBER)
 #undef POSTERN__TABLE_MEMBER

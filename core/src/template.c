@@ -199,9 +199,10 @@ postern__expansion postern__template_expand(const postern__template *template,
         postern__expansion one = resolve(variable, pool, row, &text);
         /* No value settles the matter whatever the other variables hold. */
         if (one == POSTERN__NO_VALUE) return one;
-        if (one == POSTERN__NEEDS_KEY && result == POSTERN__EXPANDED) {
+        if (one == POSTERN__NEEDS_KEY) {
+            if (result == POSTERN__EXPANDED) *key = (int32_t)variable->symbol;
             result = one;
-            *key = (int32_t)variable->symbol;
+            row->scratch[n++] = (char)POSTERN__RUN; /* fewer bytes than the reference has */
         }
         if (text.length > 0) memcpy(row->scratch + n, text.text, text.length);
         n += text.length;

@@ -85,7 +85,7 @@ void postern__template_note(postern__template_tables *tables, const postern__tem
 typedef enum postern__expansion {
     POSTERN__EXPANDED,
     POSTERN__NO_VALUE, /* a variable has none: the template matches nothing */
-    POSTERN__NEEDS_KEY /* a variable's cell is unresolved */
+    POSTERN__NEEDS_KEY /* a variable's cell is unresolved; it is written as `*` */
 } postern__expansion;
 
 /* The finished tables that a template points into. */

@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L /* setenv */
 #include "builder.h"
 
 #include "failing_alloc.h"
@@ -353,6 +354,40 @@ static void a_set_may_move(void) {
     }
 }
 
+/* POSTERN_INDEX, read when a builder is made. */
+static void the_environment_chooses_the_search(void) {
+    static const struct {
+        const char *value; /* NULL: unset */
+        bool small, large; /* has the set a directory? */
+    } rows[] = {{NULL, false, true}, {"", false, true}, {"linear", false, false}, {"indexed", true, true}};
+    const char *outer = getenv("POSTERN_INDEX");
+    char kept[16] = "";
+    if (outer != NULL) snprintf(kept, sizeof kept, "%s", outer);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].value == NULL) unsetenv("POSTERN_INDEX");
+        else setenv("POSTERN_INDEX", rows[i].value, 1);
+        postern_builder *builder = postern_builder_new(NULL, NULL);
+        unsetenv("POSTERN_INDEX");
+        for (int k = 0; k < POSTERN__DIRECTORY_FROM; k++) {
+            CHECK(add_policy(builder, "{'Statement':{'Effect':'Allow','Action':'a:b','Resource':'*'}}",
+                             NULL) == POSTERN_OK);
+            postern_set *set = postern_builder_build(builder, NULL);
+            bool large = k + 1 == POSTERN__DIRECTORY_FROM;
+            CHECK((set->directory.count > 0) == (large ? rows[i].large : rows[i].small));
+            CHECK(decide_plain(set, ALICE, "A:B", METHOD).outcome == POSTERN_ALLOWED);
+            postern_set_free(set);
+        }
+        postern_builder_free(builder);
+    }
+    postern_error error;
+    setenv("POSTERN_INDEX", "fast", 1);
+    CHECK(postern_builder_new(NULL, &error) == NULL && error.status == POSTERN_VALUE);
+    CHECK_TEXT(error.message, "POSTERN_INDEX is `fast`: it may be `linear` or `indexed`");
+    if (outer == NULL) unsetenv("POSTERN_INDEX");
+    else setenv("POSTERN_INDEX", kept, 1);
+}
+
 TEST_MAIN(RUN(options_are_checked); RUN(no_options_mean_identity_attachable);
           RUN(nothing_is_borrowed); RUN(a_refused_policy_leaves_no_trace); RUN(builders_live_on);
-          RUN(every_allocation_may_fail); RUN(many_policies_are_one_set); RUN(a_set_may_move))
+          RUN(every_allocation_may_fail); RUN(many_policies_are_one_set); RUN(a_set_may_move);
+          RUN(the_environment_chooses_the_search))

@@ -221,6 +221,16 @@ static void undecided_only_where_it_matters(void) {
         /* m has no value, so the text matches nothing whatever k is. */
         {"{'Effect':'Allow','Action':'*','Resource':'arn:aws:s3:::${k}${m}'}",
          POSTERN_IMPLICITLY_DENIED, NULL},
+        /* The rest of the text matches or does not, whatever k is. */
+        {"{'Effect':'Allow','Action':'*','Resource':'arn:aws:s3:::${k}/x'}",
+         POSTERN_IMPLICITLY_DENIED, NULL},
+        {"{'Effect':'Deny','Action':'*','Resource':'arn:aws:s3:::a${k}'}," ON("Allow", "*", ""),
+         POSTERN_ALLOWED, NULL},
+        {"{'Effect':'Allow','Action':'*','Resource':'arn:*:*:*:*:*${k}/pets'}", POSTERN_UNDECIDED,
+         "k"},
+        /* The one that may match is asked for, not the one behind it. */
+        {"{'Effect':'Allow','Action':'*','Resource':['arn:*:*:*:*:*${l}','arn:*:*:*:*:${k}z']}",
+         POSTERN_UNDECIDED, "l"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[1024];

@@ -223,6 +223,11 @@ static const char *const colon_texts[] = {"a", "b", ":", ":", ":a", ":ab", "a:b"
 static const char *const colon_patterns[] = {"a", "b",  ":",  ":",  "*", "*:", "*:",
                                              "?", "*a", "*b", "a*", ":", ":a", NULL};
 
+/* Common bytes and rare ones, so that pieces are searched for by either. */
+static const char *const rare_texts[] = {"a", "z", "é", "zé", "ea", "q", ":", NULL};
+static const char *const rare_patterns[] = {"a", "z", "?", "?z", "z?", "a?z", "??", "é?",
+                                            "*", "*", "*?", "q?é", ":", NULL};
+
 static void compare_with_twin(int kind, const char *const *patterns, size_t most_pieces,
                               const char *const *texts, size_t rounds) {
     size_t matched = 0, tried = 0;
@@ -258,6 +263,7 @@ static void text_matches_as_twin(void) {
     random_state = 1;
     compare_with_twin(POSTERN_GLOB_TEXT, pattern_pieces, 8, text_pieces, 20000);
     compare_with_twin(POSTERN_GLOB_TEXT, colon_patterns, 16, colon_texts, 10000);
+    compare_with_twin(POSTERN_GLOB_TEXT, rare_patterns, 10, rare_texts, 40000);
 }
 
 static void resource_matches_as_twin(void) {
@@ -265,6 +271,7 @@ static void resource_matches_as_twin(void) {
     compare_with_twin(POSTERN_GLOB_RESOURCE, pattern_pieces, 8, text_pieces, 20000);
     compare_with_twin(POSTERN_GLOB_RESOURCE, colon_patterns, 8, colon_texts, 20000);
     compare_with_twin(POSTERN_GLOB_RESOURCE, colon_patterns, 20, colon_texts, 20000);
+    compare_with_twin(POSTERN_GLOB_RESOURCE, rare_patterns, 6, rare_texts, 40000);
 }
 
 /* Runs that stop at `/` too come from the short form of execute-api alone. */
@@ -359,6 +366,12 @@ static const struct hostile hostiles[] = {
     {POSTERN_GLOB_TEXT, "", "*a", "*aaaaaaaaaaaaaaaab*", "a"},
     {POSTERN_GLOB_TEXT, "", "?*", "aaaaaaaaaaaaaaaab?", "a"},
     {POSTERN_GLOB_TEXT, "a", "**", "b**", "a"},
+    {POSTERN_GLOB_TEXT, "*", "z", "y*", "z"}, /* what is searched for is everywhere */
+    {POSTERN_GLOB_TEXT, "*", "z?", "y*", "z"},
+    {POSTERN_GLOB_TEXT, "*", "?z", "y*", "éz"},
+    {POSTERN_GLOB_TEXT, "", "*z?z", "y*", "z"},
+    {POSTERN_GLOB_TEXT, "*?", "?z", "y*?", "z"},
+    {POSTERN_GLOB_RESOURCE, "*:*:*:*:*:*", "?z", "y*", ":zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"},
     {POSTERN_GLOB_RESOURCE, "", "a*", "b*", "a"}, /* confined */
     {POSTERN_GLOB_RESOURCE, "*", "a", "b*", "a"},
     {POSTERN_GLOB_RESOURCE, "*", "?", "b*", "a"},

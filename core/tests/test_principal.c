@@ -464,6 +464,56 @@ static void listed_principals_are_exempt(void) {
     }
 }
 
+/* Whatever is listed, whoever calls and whatever is known of the role: those who
+ * meet share a key. Not much else does, or the keys would tell nothing. */
+static void who_meets_shares_a_key(void) {
+    static const char *const listed[] = {
+        "AWS *", "AWS " A, "AWS " B, "AWS " ROOT_A, "AWS arn:aws-cn:iam::" A ":root", "AWS " ANNA,
+        "AWS " IAM(A) "user/path/anna", "AWS " IAM(A) "user/otto", "AWS " IAM(B) "user/anna",
+        "AWS " IAM(A) "role/Admin", "AWS " IAM(A) "role/path/Admin", "AWS " IAM(B) "role/Admin",
+        "AWS " IAM(A) "role/Other", "AWS " SESSION_A, "AWS " FEDERATED_A, "AWS AIDACKCEVSQ6C2EXAMPLE",
+        "Service s3.amazonaws.com", "Service sns.amazonaws.com", "Federated " SAML,
+        "CanonicalUser " HEX64, "AWS " IAM(A) "user/*", "Service " ANNA,
+    };
+    static const char *const callers[] = {
+        "*", ROOT_A, ANNA, IAM(A) "user/path/anna", IAM(B) "user/anna", SESSION_A,
+        STS(A) "assumed-role/Other/s1", STS(B) "assumed-role/Admin/s1", FEDERATED_A,
+        STS(B) "federated-user/anna", "s3.amazonaws.com", SAML, HEX64, "",
+    };
+    static const char *const arns[] = {NULL, "-", "?", IAM(A) "role/Admin", IAM(A) "role/path/Admin",
+                                       IAM(B) "role/Admin", "[]" IAM(A) "role/Other", "x"};
+    size_t met = 0, shared = 0;
+    for (size_t i = 0; i < sizeof listed / sizeof *listed; i++) {
+        for (size_t j = 0; j < sizeof callers / sizeof *callers; j++) {
+            for (size_t k = 0; k < sizeof arns / sizeof *arns; k++) {
+                const char *list[] = {listed[i], NULL};
+                struct listing listing;
+                uint64_t names[POSTERN__PRINCIPAL_KEYS], keys[POSTERN__CALLER_KEYS];
+                postern__caller caller = postern__caller_parse(span(callers[j]), false);
+                postern_match sure, possible;
+                listing_init(&listing, list, arns[k]);
+                postern__principal_match(&listing.list, &caller, &sure, &possible);
+                uint32_t named = postern__principal_keys(listing.principals, listing.texts, names);
+                uint32_t asked = postern__caller_keys(&listing.list, &caller, keys);
+                CHECK(named <= POSTERN__PRINCIPAL_KEYS && asked <= POSTERN__CALLER_KEYS);
+                bool meets = sure != POSTERN_MATCH_NONE || possible != POSTERN_MATCH_NONE;
+                bool shares = false;
+                for (uint32_t n = 0; n < named; n++) {
+                    for (uint32_t a = 0; a < asked; a++) shares = shares || names[n] == keys[a];
+                }
+                char row[256];
+                snprintf(row, sizeof row, "%s meets %s", listed[i], callers[j]);
+                if (listing.principals[0].kind == POSTERN__NAMES_ANYONE) CHECK(named == 0);
+                else CHECK_ROW(shares || !meets, row);
+                if (listing.principals[0].kind == POSTERN__NAMES_NOBODY) CHECK(named == 0);
+                met += meets;
+                shared += shares;
+            }
+        }
+    }
+    CHECK(met > 100 && shared > 100 && shared < 2 * met);
+}
+
 TEST_MAIN(
     RUN(callers_parse);
     RUN(types_are_known);
@@ -472,5 +522,6 @@ TEST_MAIN(
     RUN(role_of_a_session);
     RUN(accounts_that_stand_for_their_root);
     RUN(the_strongest_of_a_list_counts);
-    RUN(listed_principals_are_exempt)
+    RUN(listed_principals_are_exempt);
+    RUN(who_meets_shares_a_key)
 )

@@ -4,6 +4,8 @@
  *    bench_decide FOLDER                       ns per decision, a table
  *    bench_decide FOLDER CASE FORM COUNT       COUNT decisions and nothing
  *                                              else, for an instruction counter
+ *    bench_decide sizes MOST                   sets of 10 statements to MOST,
+ *                                              with a directory and without
  *
  * FORM: "evaluate" a filled request, or "all": reset, fill and evaluate. Rounds
  * of all cases and forms take turns, so that a slow moment hits all alike. */
@@ -117,9 +119,10 @@ static uint32_t run(const struct subject *subject, int form, long count) {
     return allowed;
 }
 
+/* Of the processor, so that what else the machine does is left out. */
 static double now(void) {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
@@ -149,8 +152,142 @@ static void time_all(const struct subject *subjects) {
     }
 }
 
+/* ---- Sizes ---------------------------------------------------------------
+ *
+ * Sets whose statements differ in one thing, and requests each of which one
+ * statement allows, another each time. What does not differ is the same for all
+ * sizes. Each decision waits for the one before.                              */
+
+enum { REQUESTS = 256, DECISIONS = 4096 };
+
+typedef struct bench_kind {
+    const char *name;
+    int32_t type;
+    /* Statement `i`, and the resource and principal that it allows. */
+    const char *statement, *resource, *principal;
+} bench_kind;
+
+#define PLACE "arn:aws:execute-api:eu-central-1:111122223333:"
+#define OFFICES "\"IpAddress\":{\"aws:SourceIp\":[\"10.31.0.0/16\",\"192.0.2.0/24\"]}"
+
+/* %1$05u is the number of the statement. */
+static const bench_kind kinds[] = {
+    {"apis", POSTERN_ENDPOINT,
+     "{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"execute-api:Invoke\","
+     "\"Resource\":\"" PLACE "a%1$05ubcde/*\",\"Condition\":{" OFFICES "}}",
+     PLACE "a%1$05ubcde/live/GET/orders/42", "*"},
+    {"any-region", POSTERN_ENDPOINT,
+     "{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"execute-api:*\","
+     "\"Resource\":\"arn:aws:execute-api:*:*:a%1$05ubcde/*/GET/*\",\"Condition\":{" OFFICES "}}",
+     PLACE "a%1$05ubcde/live/GET/orders/42", "*"},
+    {"users", POSTERN_RESOURCE,
+     "{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:aws:iam::111122223333:user/u%1$05u\"},"
+     "\"Action\":\"execute-api:Invoke\",\"Resource\":\"" PLACE "orders7a1b/*\",\"Condition\":{" OFFICES
+     "}}",
+     PLACE "orders7a1b/live/GET/orders/42", "arn:aws:iam::111122223333:user/u%1$05u"},
+};
+
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+struct sized {
+    postern_set *set;
+    postern_request *requests[REQUESTS];
+};
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static void write_number(char *out, size_t size, const char *format, uint32_t number) {
+    snprintf(out, size, format, number);
+}
+#pragma GCC diagnostic pop
+
+static void prepare_size(struct sized *out, const bench_kind *kind, uint32_t count, const char *how) {
+    postern_error error = {0};
+    postern_options options = {.policy_type = kind->type};
+    setenv("POSTERN_INDEX", how, 1);
+    postern_builder *builder = postern_builder_new(&options, &error);
+    if (builder == NULL) die(kind->name, error.message);
+    for (uint32_t i = 0; i < count; i++) {
+        char statement[768], policy[1024];
+        write_number(statement, sizeof statement, kind->statement, i);
+        int length = snprintf(policy, sizeof policy,
+                              "{\"Version\":\"2012-10-17\",\"Statement\":[%s]}", statement);
+        if (postern_builder_add(builder, NULL, 0, policy, (size_t)length, &error) != POSTERN_OK) {
+            die(kind->name, error.message);
+        }
+    }
+    out->set = postern_builder_build(builder, &error);
+    postern_builder_free(builder);
+    if (out->set == NULL) die(kind->name, error.message);
+    int32_t key = postern_set_find_key(out->set, "aws:SourceIp", 12);
+    for (uint32_t i = 0; i < REQUESTS; i++) {
+        char resource[256], principal[256];
+        uint32_t number = (uint32_t)((uint64_t)i * 2654435761u % count);
+        write_number(resource, sizeof resource, kind->resource, number);
+        write_number(principal, sizeof principal, kind->principal, number);
+        postern_request *request = out->requests[i] = postern_request_new(out->set, NULL, &error);
+        if (request == NULL) die(kind->name, error.message);
+        postern_request_principal(request, principal, strlen(principal), 0);
+        postern_request_action(request, "execute-api:Invoke", 18);
+        postern_request_resource(request, resource, strlen(resource));
+        postern_request_put(request, (uint32_t)key, "10.31.7.255", 11);
+        postern_decision decision;
+        postern_evaluate(out->set, request, &decision);
+        if (decision.outcome != POSTERN_ALLOWED || decision.statement != (int32_t)number) {
+            die(kind->name, "decides with another statement");
+        }
+    }
+}
+
+static double time_size(const struct sized *sized, uint32_t decisions) {
+    uint32_t at = 0;
+    postern_decision decision;
+    double start = now();
+    for (uint32_t i = 0; i < decisions; i++) {
+        postern_evaluate(sized->set, sized->requests[at], &decision);
+        at = (i * 37 + (uint32_t)decision.match) % REQUESTS;
+    }
+    return (now() - start) / decisions;
+}
+
+static void free_size(struct sized *sized) {
+    for (int i = 0; i < REQUESTS; i++) postern_request_free(sized->requests[i]);
+    postern_set_free(sized->set);
+}
+
+static void time_sizes(uint32_t most) {
+    static const uint32_t sizes[] = {2,  4,   6,   8,    10,   12,    16,    20,
+                                     30, 100, 300, 1000, 3000, 10000, 30000, 100000};
+    for (int k = 0; k < KINDS; k++) {
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes && sizes[s] <= most; s++) {
+            struct sized indexed, linear;
+            double ns[2][ROUNDS];
+            uint32_t few = DECISIONS / sizes[s] + 16; /* as many as are worth waiting for */
+            prepare_size(&indexed, &kinds[k], sizes[s], "indexed");
+            prepare_size(&linear, &kinds[k], sizes[s], "linear");
+            for (int round = -1; round < ROUNDS; round++) {
+                double fast = time_size(&indexed, 16 * DECISIONS), plain = time_size(&linear, few);
+                if (round < 0) continue;
+                ns[0][round] = fast;
+                ns[1][round] = plain;
+            }
+            qsort(ns[0], ROUNDS, sizeof(double), ascending);
+            qsort(ns[1], ROUNDS, sizeof(double), ascending);
+            printf("%s %u %.1f %.1f %.1f %.1f %zu\n", kinds[k].name, sizes[s], ns[0][ROUNDS / 2],
+                   ns[0][0], ns[0][ROUNDS - 1], ns[1][ROUNDS / 2], postern_set_size(indexed.set));
+            fflush(stdout);
+            free_size(&indexed);
+            free_size(&linear);
+        }
+    }
+}
+
 int main(int argc, char **argv) {
-    if (argc != 2 && argc != 5) die("usage", "bench_decide FOLDER [CASE FORM COUNT]");
+    if (argc == 3 && strcmp(argv[1], "sizes") == 0) {
+        time_sizes((uint32_t)atol(argv[2]));
+        return 0;
+    }
+    if (argc != 2 && argc != 5) die("usage", "bench_decide FOLDER [CASE FORM COUNT], or bench_decide sizes MOST");
     struct subject subjects[CASES];
     for (int c = 0; c < CASES; c++) subjects[c] = prepare(argv[1], &cases[c]);
     if (argc == 2) time_all(subjects);

@@ -157,6 +157,16 @@ for _, case in ipairs(CASES) do
         c[name .. "all"], instructions(name, "all"), compiled[name], interpreted[name],
         garbage[name]))
 end
+
+print("\nOne decision on a filled request by the size of the set, ns: one statement of it matches.")
+print("Beside it, trying each statement in turn.\n")
+row = "%-12s %10s %10s %20s %14s %12s"
+print(row:format("differ in", "statements", "directory", "least to most", "in turn", "bytes"))
+local sizes = read_command(build .. "/bench_decide sizes 100000")
+for name, count, median, least, most, linear, bytes in
+    sizes:gmatch("(%S+) (%d+) (%S+) (%S+) (%S+) (%S+) (%d+)\n") do
+    print(row:format(name, count, median, least .. " to " .. most, linear, bytes))
+end
 if not has_valgrind then
     print("\nInstall valgrind for the instructions.")
 end

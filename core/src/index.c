@@ -1,0 +1,660 @@
+#include "index.h"
+
+#include <stdlib.h>
+
+enum {
+    WIDE = 8,
+    NARROW = 4,
+    /* Offsets from the start and from the end that a gram may be anchored at.
+     * ARNs differ within their first hundred bytes or their last fifty. */
+    STARTS = 128,
+    ENDS = 64,
+    FIXED = STARTS + ENDS,
+    FLOATING = FIXED, /* the number of no fixed place */
+    /* Places in use: each costs a search about 2 ns. */
+    MOST_PLACES = 24,
+    /* Patterns that may share a gram as if it were their own: one more place
+     * costs about as much as trying one more of them. */
+    RARE = 3,
+    /* Looking everywhere costs about as much as trying this many patterns, and
+     * looking behind delimiters as much as these. */
+    WORTH_EVERYWHERE = 12,
+    WORTH_DELIMITERS = 4
+};
+
+#define NOTHING UINT32_MAX
+
+struct place {
+    uint16_t number; /* below STARTS: an offset; else STARTS + distance of its end */
+    uint16_t width;
+};
+
+struct entry {
+    postern__glob glob;
+    uint32_t ids; /* the first of them; of one, itself */
+    uint32_t count;
+    uint32_t high; /* half of its gram's hash: the slot has the other */
+    uint16_t has_variables;
+    uint16_t last; /* of its gram */
+};
+
+struct slot {
+    uint32_t low; /* half of the hash */
+    uint32_t entry; /* one more than it is; 0: empty */
+};
+
+struct head {
+    postern__index_figures figures;
+    uint32_t bloom, floating_bloom, slots, entries, ids; /* where they start */
+    uint32_t bloom_bits, floating_bits, slot_bits;       /* logarithms of words and slots */
+    uint16_t everywhere, delimited; /* the widths that are looked for, added up */
+    uint32_t unused[2];
+    struct place places[MOST_PLACES];
+};
+
+/* ---- Grams ---------------------------------------------------------------*/
+
+/* The bytes at `at` as a number, told apart by width and place. Different grams of
+ * one place never have the same: nobody can write a text of false hits. */
+static uint64_t gram_hash(const char *at, unsigned width, unsigned number) {
+    uint64_t gram = 0;
+    if (width == WIDE) {
+        memcpy(&gram, at, WIDE);
+    } else {
+        uint32_t half;
+        memcpy(&half, at, NARROW);
+        gram = half ^ UINT64_C(0xA24BAED4963EE407);
+    }
+    gram ^= (number + UINT64_C(1)) * UINT64_C(0x9FB21C651E98DF25);
+    gram *= UINT64_C(0xD6E8FEB86659FD93);
+    gram ^= gram >> 32;
+    return gram * UINT64_C(0xD6E8FEB86659FD93);
+}
+
+/* Two bits of one word. */
+static uint64_t bloom_mask(uint64_t hash) {
+    return UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63);
+}
+
+static size_t top_bits(uint64_t hash, uint32_t bits) {
+    return bits == 0 ? 0 : (size_t)(hash >> (64 - bits));
+}
+
+/* ---- Searching -----------------------------------------------------------*/
+
+struct search {
+    const struct head *head;
+    const char *base, *block;
+    postern_span text;
+    postern__index_visit *visit;
+    void *context;
+};
+
+/* With variables only what is literal in front is known to be there. */
+static void try_entry(const struct search *search, const struct entry *entry) {
+    bool sure = !entry->has_variables;
+    if (sure) {
+        if (!postern__glob_match(&entry->glob, search->block, search->text)) return;
+    } else {
+        postern_span start = {search->block + entry->glob.code, entry->glob.head};
+        if (!postern__span_starts(search->text, start)) return;
+    }
+    const uint32_t *ids = (const uint32_t *)(const void *)(search->base + search->head->ids);
+    const uint32_t *own = entry->count == 1 ? &entry->ids : ids + entry->ids;
+    search->visit(search->context, own, entry->count, sure);
+}
+
+static const struct entry *entries_of(const struct search *search) {
+    return (const struct entry *)(const void *)(search->base + search->head->entries);
+}
+
+static bool in_bloom(const char *words, uint32_t bits, uint64_t hash) {
+    uint64_t mask = bloom_mask(hash);
+    return (((const uint64_t *)(const void *)words)[top_bits(hash, bits)] & mask) == mask;
+}
+
+static const struct slot *next_slot(const struct search *search, uint64_t hash, size_t *at) {
+    const struct slot *slots = (const struct slot *)(const void *)(search->base + search->head->slots);
+    size_t mask = ((size_t)1 << search->head->slot_bits) - 1;
+    for (; slots[*at].entry != 0; *at = (*at + 1) & mask) {
+        const struct slot *found = &slots[*at];
+        if (found->low != (uint32_t)hash ||
+            entries_of(search)[found->entry - 1].high != (uint32_t)(hash >> 32)) {
+            continue;
+        }
+        *at = (*at + 1) & mask;
+        return found;
+    }
+    return NULL;
+}
+
+static void try_gram(const struct search *search, uint64_t hash) {
+    size_t at = top_bits(hash, search->head->slot_bits);
+    for (const struct slot *slot; (slot = next_slot(search, hash, &at)) != NULL;) {
+        const struct entry *entry = entries_of(search) + slot->entry - 1;
+        do try_entry(search, entry);
+        while (!entry++->last);
+    }
+}
+
+/* Asks for memory that will be read soon: the waits of all places are one. */
+static void fetch(const char *at) {
+#if defined(__GNUC__)
+    __builtin_prefetch(at);
+#else
+    (void)at;
+#endif
+}
+
+_Static_assert(sizeof(struct slot) == 8, "slots and words of the bloom are as large");
+
+static void search_places(const struct search *search) {
+    const struct head *head = search->head;
+    size_t length = search->text.length;
+    uint64_t hashes[MOST_PLACES];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < head->figures.places; i++) {
+        unsigned number = head->places[i].number, width = head->places[i].width;
+        size_t from = number < STARTS ? number : number - STARTS; /* or to the end */
+        if (from + width > length) continue;
+        const char *at = search->text.text + (number < STARTS ? from : length - from - width);
+        hashes[count] = gram_hash(at, width, number);
+        fetch(search->base + head->bloom + 8 * top_bits(hashes[count], head->bloom_bits));
+        fetch(search->base + head->slots + 8 * top_bits(hashes[count], head->slot_bits));
+        count++;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (in_bloom(search->base + head->bloom, head->bloom_bits, hashes[i])) {
+            try_gram(search, hashes[i]);
+        }
+    }
+}
+
+/* Whether the bytes at `at` stood in the text before: what they lead to was
+ * found there. */
+static inline bool was_before(const struct search *search, const char *at, unsigned width) {
+    for (const char *before = at; before > search->text.text;) {
+        if (memcmp(--before, at, width) == 0) return true;
+    }
+    return false;
+}
+
+static inline void search_floating(const struct search *search, const char *at, unsigned width) {
+    const struct head *head = search->head;
+    uint64_t hash = gram_hash(at, width, FLOATING);
+    if (!in_bloom(search->base + head->floating_bloom, head->floating_bits, hash)) return;
+    size_t slot = top_bits(hash, head->slot_bits);
+    if (next_slot(search, hash, &slot) != NULL && !was_before(search, at, width)) {
+        try_gram(search, hash);
+    }
+}
+
+static inline void search_everywhere(const struct search *search, unsigned width) {
+    if (search->text.length < width) return;
+    const char *last = search->text.text + search->text.length - width;
+    for (const char *at = search->text.text; at <= last; at++) search_floating(search, at, width);
+}
+
+static bool is_delimiter(char c) { return c == ':' || c == '/'; }
+
+/* The bytes of `word` that are `c`, as the top bit of each. */
+static uint64_t bytes_that_are(uint64_t word, char c) {
+    const uint64_t low = UINT64_C(0x7F7F7F7F7F7F7F7F);
+    uint64_t other = word ^ (uint64_t)(unsigned char)c * UINT64_C(0x0101010101010101);
+    return ~(((other & low) + low) | other | low);
+}
+
+/* A bit for each delimiter among the first 64 bytes, the lowest for the first. */
+static uint64_t delimiters_of(const char *text, size_t length) {
+    uint64_t bits = 0;
+    size_t at = 0;
+    for (; at + 8 <= length && at < 64; at += 8) {
+        const unsigned char *bytes = (const unsigned char *)text + at;
+        uint64_t word = 0;
+        for (unsigned i = 0; i < 8; i++) word |= (uint64_t)bytes[i] << 8 * i; /* one load */
+        uint64_t tops = bytes_that_are(word, ':') | bytes_that_are(word, '/');
+        bits |= (tops >> 7) * UINT64_C(0x0102040810204080) >> 56 << at;
+    }
+    for (; at < length && at < 64; at++) bits |= (uint64_t)is_delimiter(text[at]) << at;
+    return bits;
+}
+
+static unsigned lowest_bit(uint64_t bits) {
+#if defined(__GNUC__)
+    return (unsigned)__builtin_ctzll(bits);
+#else
+    unsigned at = 0;
+    while ((bits >> at & 1) == 0) at++;
+    return at;
+#endif
+}
+
+/* Grams that start with a delimiter: a tenth of the places of an ARN. */
+static inline void search_delimited(const struct search *search, unsigned width) {
+    size_t length = search->text.length;
+    for (size_t start = 0; start + width <= length; start += 64) {
+        const char *chunk = search->text.text + start;
+        uint64_t bits = delimiters_of(chunk, length - start - width + 1);
+        for (; bits != 0; bits &= bits - 1) search_floating(search, chunk + lowest_bit(bits), width);
+    }
+}
+
+void postern__index_find(const char *index, const char *block, postern_span text,
+                         postern__index_visit *visit, void *context) {
+    struct search search = {(const struct head *)(const void *)index, index, block, text, visit,
+                            context};
+    const struct entry *entries = entries_of(&search);
+    for (uint32_t i = 0; i < search.head->figures.rest; i++) try_entry(&search, &entries[i]);
+    search_places(&search);
+    unsigned everywhere = search.head->everywhere, delimited = search.head->delimited;
+    if ((everywhere & WIDE) != 0) search_everywhere(&search, WIDE);
+    else if ((delimited & WIDE) != 0) search_delimited(&search, WIDE);
+    if ((everywhere & NARROW) != 0) search_everywhere(&search, NARROW);
+    else if ((delimited & NARROW) != 0) search_delimited(&search, NARROW);
+}
+
+postern__index_figures postern__index_figures_of(const char *index) {
+    return ((const struct head *)(const void *)index)->figures;
+}
+
+/* ---- Building ------------------------------------------------------------
+ *
+ *    filings -> different patterns -> how often each gram occurs -> the few
+ *    places that tell most apart -> a hash for each pattern -> tables          */
+
+/* A different pattern, while it is given its gram. */
+struct draft {
+    postern__glob glob;
+    uint32_t variables;
+    uint32_t first, last; /* links of its ids */
+    uint32_t count;
+    uint32_t width;       /* of its grams; 0: it has none */
+    uint32_t least;       /* how often its rarest fixed gram occurs; NOTHING: none */
+    uint32_t place;       /* NOTHING: not given yet; FLOATING */
+    uint64_t good[FIXED / 64]; /* fixed places with a gram nearly as rare */
+    uint64_t hash;        /* of the gram it is filed under */
+    /* Its rarest floating gram, and its rarest that starts with a delimiter. */
+    uint64_t floating, delimited;
+    uint32_t floating_least, delimited_least;
+};
+
+struct link {
+    uint32_t id;
+    uint32_t next; /* NOTHING: the last */
+};
+
+struct building {
+    const char *block;
+    postern__vector drafts, links, table, counters;
+    size_t counter_mask;
+    struct head head;
+};
+
+static uint32_t bits_for(size_t count) {
+    uint32_t bits = 0;
+    while (((size_t)1 << bits) < count) bits++;
+    return bits;
+}
+
+static struct draft *draft_at(const struct building *building, size_t index) {
+    return POSTERN__AT(&building->drafts, struct draft, index);
+}
+
+static uint64_t code_hash(const char *code, size_t length) {
+    uint64_t hash = UINT64_C(0xCBF29CE484222325) ^ length;
+    for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)code[i]) * UINT64_C(0x100000001B3);
+    hash ^= hash >> 32;
+    return hash * UINT64_C(0xD6E8FEB86659FD93);
+}
+
+static bool same_code(const struct building *building, const struct draft *draft,
+                      const postern__filing *filing) {
+    return draft->variables == 0 && filing->variables == 0 &&
+           draft->glob.length == filing->glob.length &&
+           postern__bytes_equal(building->block + draft->glob.code,
+                                building->block + filing->glob.code, filing->glob.length);
+}
+
+/* Files of the same code become one draft. */
+static bool add_filing(struct building *building, const postern__filing *filing) {
+    uint32_t *table = POSTERN__AT(&building->table, uint32_t, 0);
+    size_t mask = building->table.count - 1;
+    struct link link = {filing->id, NOTHING};
+    uint32_t linked = (uint32_t)building->links.count;
+    if (postern__vector_push(&building->links, &link, 1) == NULL) return false;
+    size_t at = code_hash(building->block + filing->glob.code, filing->glob.length) & mask;
+    for (; table[at] != 0; at = (at + 1) & mask) {
+        struct draft *draft = draft_at(building, table[at] - 1);
+        if (!same_code(building, draft, filing)) continue;
+        POSTERN__AT(&building->links, struct link, draft->last)->next = linked;
+        draft->last = linked;
+        draft->count++;
+        return true;
+    }
+    struct draft draft = {.glob = filing->glob, .variables = filing->variables, .first = linked,
+                          .last = linked, .count = 1, .least = NOTHING, .place = NOTHING,
+                          .floating_least = NOTHING, .delimited_least = NOTHING};
+    if (postern__vector_push(&building->drafts, &draft, 1) == NULL) return false;
+    table[at] = (uint32_t)building->drafts.count;
+    return true;
+}
+
+/* The next run of literal bytes at or after `*at`: its length, 0 at the end. */
+static size_t next_run(const unsigned char *code, size_t length, size_t *at) {
+    while (*at < length && code[*at] >= POSTERN__FIRST_TOKEN) {
+        *at += code[*at] == POSTERN__VARIABLE ? 1 + sizeof(uint32_t) : 1;
+    }
+    size_t end = *at;
+    while (end < length && code[end] < POSTERN__FIRST_TOKEN) end++;
+    return *at < length ? end - *at : 0;
+}
+
+typedef void gram_function(struct building *building, struct draft *draft, uint64_t hash,
+                           unsigned number, char first);
+
+/* Calls `function` for the grams of a draft, each with its place. `all_float`: as
+ * if none were fixed. */
+static void each_gram(struct building *building, struct draft *draft, bool all_float,
+                      gram_function *function) {
+    const char *code = building->block + draft->glob.code;
+    const unsigned char *bytes = (const unsigned char *)code;
+    size_t length = draft->glob.length, width = draft->width, run;
+    if (width == 0) return;
+    for (size_t at = 0; (run = next_run(bytes, length, &at)) > 0; at += run) {
+        bool starts = at == 0 && !all_float, ends = at + run == length && !starts && !all_float;
+        for (size_t i = at; i + width <= at + run; i++) {
+            size_t behind = length - i - width;
+            if (starts ? i >= STARTS : ends && behind >= ENDS) continue;
+            unsigned number = starts ? (unsigned)i : ends ? STARTS + (unsigned)behind : FLOATING;
+            uint64_t hash = gram_hash(code + i, (unsigned)width, number);
+            function(building, draft, hash, number, code[i]);
+        }
+    }
+}
+
+static uint16_t *counter_of(struct building *building, uint64_t hash) {
+    return POSTERN__AT(&building->counters, uint16_t, (size_t)hash & building->counter_mask);
+}
+
+static void count_gram(struct building *building, struct draft *draft, uint64_t hash,
+                       unsigned number, char first) {
+    uint16_t *counter = counter_of(building, hash);
+    (void)draft, (void)number, (void)first;
+    if (*counter < UINT16_MAX) ++*counter;
+}
+
+static void find_rarest(struct building *building, struct draft *draft, uint64_t hash,
+                        unsigned number, char first) {
+    uint32_t count = *counter_of(building, hash);
+    if (number != FLOATING) {
+        if (count < draft->least) draft->least = count;
+        return;
+    }
+    if (count < draft->floating_least) {
+        draft->floating_least = count;
+        draft->floating = hash;
+    }
+    if (is_delimiter(first) && count < draft->delimited_least) {
+        draft->delimited_least = count;
+        draft->delimited = hash;
+    }
+}
+
+static void mark_good(struct building *building, struct draft *draft, uint64_t hash,
+                      unsigned number, char first) {
+    (void)first;
+    if (number == FLOATING) return;
+    uint32_t enough = draft->least + draft->least / 2;
+    if (*counter_of(building, hash) <= (enough > RARE ? enough : RARE)) {
+        draft->good[number / 64] |= UINT64_C(1) << (number % 64);
+    }
+}
+
+/* The width of the grams a code has: the longest run decides. */
+static uint32_t width_of(const char *block, const postern__glob *glob) {
+    const unsigned char *code = (const unsigned char *)block + glob->code;
+    size_t longest = 0, run;
+    for (size_t at = 0; (run = next_run(code, glob->length, &at)) > 0; at += run) {
+        if (run > longest) longest = run;
+    }
+    return longest >= WIDE ? WIDE : longest >= NARROW ? NARROW : 0;
+}
+
+bool postern__index_has_gram(const char *block, const postern__glob *glob) {
+    return width_of(block, glob) > 0;
+}
+
+static bool has_place(const struct draft *draft, unsigned number) {
+    return (draft->good[number / 64] >> (number % 64) & 1) != 0;
+}
+
+static uint64_t hash_at(const struct building *building, const struct draft *draft,
+                        unsigned number) {
+    const char *code = building->block + draft->glob.code;
+    size_t offset = number < STARTS ? number : draft->glob.length - (number - STARTS) - draft->width;
+    return gram_hash(code + offset, draft->width, number);
+}
+
+/* Which of the places gives a gram to the most drafts of a width that have none
+ * yet. FLOATING: no place gives one to any. */
+static unsigned best_place(const struct building *building, uint32_t width) {
+    uint32_t tally[FIXED] = {0};
+    for (size_t i = 0; i < building->drafts.count; i++) {
+        const struct draft *draft = draft_at(building, i);
+        if (draft->place != NOTHING || draft->width != width) continue;
+        for (unsigned number = 0; number < FIXED; number++) {
+            if (draft->good[number / 64] == 0) number |= 63;
+            else tally[number] += has_place(draft, number);
+        }
+    }
+    unsigned best = 0;
+    for (unsigned number = 1; number < FIXED; number++) {
+        if (tally[number] > tally[best]) best = number;
+    }
+    return tally[best] > 0 ? best : FLOATING;
+}
+
+static void choose_places(struct building *building, uint32_t width) {
+    struct head *head = &building->head;
+    uint32_t most = width == WIDE ? MOST_PLACES - MOST_PLACES / 3 : MOST_PLACES;
+    while (head->figures.places < most) {
+        unsigned number = best_place(building, width);
+        if (number == FLOATING) return;
+        head->places[head->figures.places++] = (struct place){(uint16_t)number, (uint16_t)width};
+        for (size_t i = 0; i < building->drafts.count; i++) {
+            struct draft *draft = draft_at(building, i);
+            if (draft->place != NOTHING || draft->width != width || !has_place(draft, number)) continue;
+            draft->place = number;
+            draft->hash = hash_at(building, draft, number);
+        }
+    }
+}
+
+/* A fixed gram is preferred when it is rare, or as rare as a floating one. */
+static void weigh(struct building *building) {
+    for (size_t i = 0; i < building->drafts.count; i++) {
+        struct draft *draft = draft_at(building, i);
+        each_gram(building, draft, false, find_rarest);
+        bool fixed = draft->least != NOTHING &&
+                     (draft->least <= RARE || draft->least <= draft->floating_least);
+        if (fixed) each_gram(building, draft, false, mark_good);
+    }
+}
+
+/* Whether a gram that starts with a delimiter will do. */
+static bool is_delimited(const struct draft *draft) {
+    uint32_t enough = draft->floating_least + draft->floating_least / 2;
+    return draft->delimited_least <= (enough > RARE ? enough : RARE);
+}
+
+static void let_float(struct building *building, struct draft *draft, bool delimited) {
+    struct head *head = &building->head;
+    draft->place = FLOATING;
+    draft->hash = delimited ? draft->delimited : draft->floating;
+    head->figures.floating++;
+    if (delimited) head->delimited |= (uint16_t)draft->width;
+    else head->everywhere |= (uint16_t)draft->width;
+}
+
+/* Those that no place was found for float, or are tried always. */
+static void settle(struct building *building) {
+    uint32_t everywhere = 0, delimited = 0;
+    for (size_t i = 0; i < building->drafts.count; i++) {
+        struct draft *draft = draft_at(building, i);
+        if (draft->place != NOTHING || draft->width == 0) continue;
+        if (draft->floating_least == NOTHING) each_gram(building, draft, true, find_rarest);
+        if (is_delimited(draft)) delimited++;
+        else everywhere++;
+    }
+    for (size_t i = 0; i < building->drafts.count; i++) {
+        struct draft *draft = draft_at(building, i);
+        if (draft->place != NOTHING) continue;
+        /* Few that want to be looked for everywhere are better found with some
+         * others behind a delimiter. */
+        bool few = everywhere <= WORTH_EVERYWHERE;
+        bool behind = draft->width > 0 &&
+                      (is_delimited(draft) || (few && draft->delimited_least <= WORTH_EVERYWHERE));
+        bool worth = behind ? !few || delimited > WORTH_DELIMITERS : !few;
+        if (draft->width > 0 && worth) let_float(building, draft, behind);
+        else building->head.figures.rest++;
+    }
+}
+
+static bool collect(struct building *building, const postern__filing *filings, size_t count) {
+    size_t table = (size_t)1 << bits_for(2 * count + 1);
+    size_t counters = (size_t)1 << bits_for(64 * count + 1);
+    if (counters > (size_t)1 << 23) counters = (size_t)1 << 23;
+    if (postern__vector_push(&building->table, NULL, table) == NULL ||
+        postern__vector_push(&building->counters, NULL, counters) == NULL) {
+        return false;
+    }
+    memset(building->table.items, 0, table * sizeof(uint32_t));
+    memset(building->counters.items, 0, counters * sizeof(uint16_t));
+    building->counter_mask = counters - 1;
+    for (size_t i = 0; i < count; i++) {
+        if (!add_filing(building, &filings[i])) return false;
+    }
+    for (size_t i = 0; i < building->drafts.count; i++) {
+        struct draft *draft = draft_at(building, i);
+        draft->width = width_of(building->block, &draft->glob);
+        each_gram(building, draft, false, count_gram);
+    }
+    return true;
+}
+
+/* ---- Laying out ----------------------------------------------------------*/
+
+/* Those without a gram first, then by gram. */
+static int by_gram(const void *a, const void *b) {
+    const struct draft *x = a, *y = b;
+    bool x_rests = x->place == NOTHING, y_rests = y->place == NOTHING;
+    if (x_rests != y_rests) return x_rests ? -1 : 1;
+    if (!x_rests && x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
+    return x->first < y->first ? -1 : 1; /* for the same bytes on every machine */
+}
+
+/* Gives `size` bytes their place in the index; `total` counts on. */
+static uint32_t claim(size_t *total, size_t size) {
+    size_t at = *total;
+    *total = (at + size + 7) & ~(size_t)7;
+    return (uint32_t)at;
+}
+
+static uint32_t only_id(const struct building *building, const struct draft *draft) {
+    return POSTERN__AT(&building->links, struct link, draft->first)->id;
+}
+
+static void fill_ids(const struct building *building, const struct draft *draft, uint32_t *ids) {
+    for (uint32_t at = draft->first; at != NOTHING;) {
+        const struct link *link = POSTERN__AT(&building->links, struct link, at);
+        *ids++ = link->id;
+        at = link->next;
+    }
+}
+
+/* An entry's gram into bloom and slots. */
+static void file_gram(char *base, const struct head *head, const struct draft *draft,
+                      uint32_t entry) {
+    bool floats = draft->place == FLOATING;
+    uint64_t *bloom = (uint64_t *)(void *)(base + (floats ? head->floating_bloom : head->bloom));
+    bloom[top_bits(draft->hash, floats ? head->floating_bits : head->bloom_bits)] |=
+        bloom_mask(draft->hash);
+    struct slot *slots = (struct slot *)(void *)(base + head->slots);
+    size_t mask = ((size_t)1 << head->slot_bits) - 1, at = top_bits(draft->hash, head->slot_bits);
+    while (slots[at].entry != 0) at = (at + 1) & mask;
+    slots[at] = (struct slot){(uint32_t)draft->hash, entry + 1};
+}
+
+static void fill(const struct building *building, char *base) {
+    const struct head *head = &building->head;
+    struct entry *entries = (struct entry *)(void *)(base + head->entries);
+    uint32_t *ids = (uint32_t *)(void *)(base + head->ids), used = 0;
+    memcpy(base, head, sizeof *head);
+    for (size_t i = 0; i < building->drafts.count; i++) {
+        const struct draft *draft = draft_at(building, i);
+        const struct draft *next = i + 1 < building->drafts.count ? draft + 1 : NULL;
+        bool rests = draft->place == NOTHING;
+        bool first = !rests && (i == 0 || draft[-1].place == NOTHING || draft[-1].hash != draft->hash);
+        bool many = draft->count > 1;
+        entries[i] = (struct entry){.glob = draft->glob,
+                                    .ids = many ? used : only_id(building, draft),
+                                    .count = draft->count,
+                                    .high = (uint32_t)(draft->hash >> 32),
+                                    .has_variables = draft->variables > 0,
+                                    .last = next == NULL || rests || next->hash != draft->hash};
+        if (many) {
+            fill_ids(building, draft, ids + used);
+            used += draft->count;
+        }
+        if (first) file_gram(base, head, draft, (uint32_t)i);
+    }
+}
+
+static bool lay_out(struct building *building, postern__vector *out, size_t *offset) {
+    struct head *head = &building->head;
+    size_t total = 0, drafts = building->drafts.count;
+    size_t fixed = drafts - head->figures.floating - head->figures.rest;
+    head->figures.patterns = (uint32_t)drafts;
+    /* Sixteen bits of bloom for a gram: two of a hundred others get past it. */
+    head->bloom_bits = bits_for(fixed / 4 + 1);
+    head->floating_bits = bits_for(head->figures.floating / 4 + 1);
+    head->slot_bits = bits_for(2 * drafts + 1);
+    claim(&total, sizeof *head);
+    head->bloom = claim(&total, sizeof(uint64_t) << head->bloom_bits);
+    head->floating_bloom = claim(&total, sizeof(uint64_t) << head->floating_bits);
+    head->slots = claim(&total, sizeof(struct slot) << head->slot_bits);
+    head->entries = claim(&total, drafts * sizeof(struct entry));
+    head->ids = claim(&total, building->links.count * sizeof(uint32_t));
+    size_t padding = (8 - out->count % 8) % 8;
+    char *bytes = postern__vector_push(out, NULL, padding + total);
+    if (bytes == NULL) return false;
+    memset(bytes, 0, padding + total);
+    *offset = out->count - total;
+    fill(building, bytes + padding);
+    return true;
+}
+
+bool postern__index_build(const char *block, const postern__filing *filings, size_t count,
+                          postern__vector *out, size_t *offset) {
+    struct building building = {.block = block};
+    postern__vector_init(&building.drafts, sizeof(struct draft), &out->allocator);
+    postern__vector_init(&building.links, sizeof(struct link), &out->allocator);
+    postern__vector_init(&building.table, sizeof(uint32_t), &out->allocator);
+    postern__vector_init(&building.counters, sizeof(uint16_t), &out->allocator);
+    bool built = collect(&building, filings, count);
+    if (built) {
+        weigh(&building);
+        choose_places(&building, WIDE);
+        choose_places(&building, NARROW);
+        settle(&building);
+        if (building.drafts.count > 1) {
+            qsort(building.drafts.items, building.drafts.count, sizeof(struct draft), by_gram);
+        }
+        built = lay_out(&building, out, offset);
+    }
+    postern__vector_free(&building.drafts);
+    postern__vector_free(&building.links);
+    postern__vector_free(&building.table);
+    postern__vector_free(&building.counters);
+    return built;
+}
