@@ -164,6 +164,7 @@ POSTERN__FOR_EACH_PATH uint32_t count4(const postern__lanes *lanes, const char *
 
 POSTERN__FOR_EACH_PATH uint32_t count6(const postern__lanes *lanes, const char *set, const struct part *part,
                               const postern__address *address) {
+    if (part->ends == 0) return 0;
     const struct tree *tree = at_offset(set, part->body);
     uint32_t place = part->shape == POSTERN__DIRECTORY
                          ? count_directory6(lanes, set, tree, address->high)
@@ -369,14 +370,15 @@ static bool append_lows(const struct site *site, const postern__end *ends, size_
 static bool append_keys6(const struct site *site, const postern__end *ends, size_t count,
                          struct tree *tree) {
     size_t lines = tree->keys / KEYS6 + 1;
+    size_t behind = tree->directory != 0 ? WINDOW6 : 0;
     if (!append(site, LINE, NULL, tree->keys * sizeof LAST_KEY6, &tree->level[0])) return false;
     int64_t *keys = made_at(site, tree->level[0]);
     for (size_t i = 0; i < count; i++) {
         if (i == 0 || ends[i].high != ends[i - 1].high) *keys++ = key6(ends[i].high);
     }
-    /* A window that begins at the last key may be read whole. */
+    /* A window that begins at the last key is read whole. */
     return fill_line(site, &LAST_KEY6, sizeof LAST_KEY6, tree->keys, lines) &&
-           append_keys(site, &LAST_KEY6, sizeof LAST_KEY6, WINDOW6) &&
+           append_keys(site, &LAST_KEY6, sizeof LAST_KEY6, behind) &&
            append_levels(site, tree, &LAST_KEY6, sizeof LAST_KEY6, lines);
 }
 
@@ -411,12 +413,16 @@ static bool append_directory6(const struct site *site, const postern__end *ends,
         directory[i] += directory[i - 1];
     }
     *useful = crowded <= tree->keys / 2;
-    if (!*useful) site->block->count = before;
+    if (!*useful) {
+        site->block->count = before;
+        tree->directory = 0;
+    }
     return true;
 }
 
 static bool append_part6(const struct site *site, const postern__end *ends, size_t count,
                          struct part *part) {
+    if (count == 0) return true; /* as in most policies: then it takes no room */
     struct tree tree = {.keys = (uint32_t)count_keys(ends, count)};
     bool few = tree.keys / KEYS6 + 1 <= TOP_LINES;
     bool directory = false;

@@ -250,6 +250,19 @@ static void shapes_are_chosen(void) {
     }
 }
 
+/* The sets that most policies have stay within two cache lines. */
+static void small_sets_are_small(void) {
+    postern__prefix prefixes[7];
+    postern__vector block;
+    size_t offset;
+    for (uint64_t i = 0; i < 7; i++) {
+        postern__address address = {.high = i << 57, .family = 4};
+        prefixes[i] = cut(address, 24);
+    }
+    if (build(prefixes, 7, POSTERN__MEMBERSHIP, &block, &offset)) CHECK(block.count <= 96);
+    postern__vector_free(&block);
+}
+
 /* What both answers know as one range: its inner ends are gone. */
 static void neighbours_are_joined(void) {
     postern__prefix prefixes[256];
@@ -432,6 +445,7 @@ static void too_many_prefixes_are_refused(void) {
 TEST_MAIN(
     RUN(finds_what_a_scan_finds);
     RUN(shapes_are_chosen);
+    RUN(small_sets_are_small);
     RUN(neighbours_are_joined);
     RUN(finds_in_nested_prefixes);
     RUN(finds_in_even_sets);
