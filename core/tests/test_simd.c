@@ -56,7 +56,8 @@ static int64_t draw(int64_t least, int64_t most) {
     if (kind == 1) return most;
     if (kind < 5) return (int64_t)random_below(8) + (least < 0 ? -4 : 0);
     uint64_t size = (uint64_t)most - (uint64_t)least;
-    return (int64_t)((uint64_t)least + (size == UINT64_MAX ? next_random() : next_random() % (size + 1)));
+    uint64_t more = size == UINT64_MAX ? next_random() : next_random() % (size + 1);
+    return (int64_t)((uint64_t)least + more);
 }
 
 /* Windows are sorted in their first `count`; behind stands anything. */
