@@ -17,6 +17,7 @@ TEST_DEPS     = $(NGINX_DEPS) lua-busted lua-check lua-yaml libjansson-dev mmdb-
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 BENCH_DEPS    = $(NGINX_DEPS) libuv1-dev
+PEER_DEPS     = $(DEPS) pkgconf libdpdk-dev
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
 
 MAKEFLAGS += --no-print-directory
@@ -26,7 +27,7 @@ SUITES     = JOBS=$(JOBS) tools/suites.sh
 
 .PHONY: help deps nginx-deps test-deps valgrind-deps fuzz-deps build build-tests run run-nginx \
         test test-c test-lua lint test-asan test-valgrind fuzz-smoke differential coverage \
-        coverage-deps bench bench-scripting bench-hostile bench-deps bench-nginx bench-server \
+        coverage-deps bench bench-structures bench-scripting bench-hostile bench-deps bench-nginx bench-server \
         soak-nginx soak-server store-kills install clean
 
 help: ## list the commands
@@ -115,6 +116,12 @@ bench: build ## what decisions, estates and guard rails cost
 	@luajit spec/bench/decide.lua $(BUILD)
 	@luajit spec/bench/estate.lua $(BUILD)
 	@luajit spec/bench/guards.lua
+
+bench-structures: ## lookups of addresses beside DPDK's; what is not installed is told, not compared
+	@tools/deps.sh $(PEER_DEPS) || true
+	@$(MAKE) build
+	@$(COMPILE) $(BUILD) --target bench_cidr
+	@$(BUILD)/bench_cidr
 
 bench-scripting: build ## keys, hooks and 10,000 decisions that wait during a reload
 	@luajit spec/bench/scripting.lua $(BUILD)
