@@ -20,7 +20,7 @@ TEST_DEPS     = $(PROXY_DEPS) lua-busted lua-check lua-yaml libjansson-dev mmdb-
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 BENCH_DEPS    = $(NGINX_DEPS) libuv1-dev
-STRUCTURE_DEPS = $(DEPS) g++ libpcre2-dev libre2-dev libhyperscan-dev
+STRUCTURE_DEPS = $(DEPS) g++ pkgconf libpcre2-dev libre2-dev libhyperscan-dev libdpdk-dev
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
 
 MAKEFLAGS += --no-print-directory
@@ -127,11 +127,12 @@ bench: build ## what decisions, estates and guard rails cost
 	@luajit spec/bench/guards.lua
 
 structure-deps:
-	@tools/deps.sh $(STRUCTURE_DEPS)
+	@tools/deps.sh $(STRUCTURE_DEPS) || true
 
-bench-structures: structure-deps ## globs beside PCRE2, RE2 and Hyperscan
+bench-structures: structure-deps ## addresses beside DPDK; globs beside PCRE2, RE2 and Hyperscan
 	@$(MAKE) build
-	@$(COMPILE) $(BUILD) --target bench_glob
+	@$(COMPILE) $(BUILD) --target bench_cidr --target bench_glob
+	@$(BUILD)/bench_cidr
 	@$(BUILD)/bench_glob
 
 bench-scripting: build ## keys, hooks and 10,000 decisions that wait during a reload

@@ -35,7 +35,7 @@ extern "C" {
 
 /* ---- Version ------------------------------------------------------------ */
 
-enum { POSTERN_ABI = 4 }; /* changes whenever a declaration below does */
+enum { POSTERN_ABI = 5 }; /* changes whenever a declaration below does */
 
 /* The version of the loaded library: "major.minor.patch", and its ABI. */
 const char *postern_version(void);
@@ -125,6 +125,19 @@ postern_cidr *postern_cidr_new(const postern_span *ranges, size_t count,
  * among equals; POSTERN_NO_MATCH; or POSTERN_NOT_AN_ADDRESS for text that is
  * not one IPv4 or IPv6 address. */
 int32_t postern_cidr_match(const postern_cidr *cidr, const char *address, size_t length);
+
+/* How a matcher looks up: the instructions ("avx512", "avx2", "scalar"), and the
+ * shape of each family's ranges ("few", "tree", "directory"). The texts are
+ * constant. The environment variable POSTERN_SIMD, read when a matcher or a set
+ * is made, names the most that is used; answers are the same by all. */
+typedef struct postern_cidr_report {
+    const char *simd;
+    const char *ipv4;
+    const char *ipv6;
+    size_t bytes; /* of the whole matcher */
+} postern_cidr_report;
+
+void postern_cidr_describe(const postern_cidr *cidr, postern_cidr_report *out);
 
 void postern_cidr_free(postern_cidr *cidr);
 

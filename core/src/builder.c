@@ -211,6 +211,7 @@ static size_t place_tables(const postern_builder *builder, postern_set *set) {
 postern_set *postern_builder_build(postern_builder *builder, postern_error *error) {
     postern_set head = {.allocator = builder->allocator,
                         .policy_type = builder->policy_type,
+                        .simd = postern__simd_choose(),
                         .room = builder->template_tables.room,
                         .most = builder->template_tables.most};
     /* The keys keep their tables to themselves until now. */

@@ -1,514 +1,511 @@
 #include "cidr.h"
 
+#include "lanes.h"
+
 /* ---- Layout of a set ---------------------------------------------------- */
 
-/* Up to this many prefixes are compared one by one. Measured on x86-64: an
- * address outside all takes the same time either way at about 32, one inside at
- * about 64, but a trie is four times as large. */
-enum { FLAT_LIMIT = 32 };
+enum { LINE = POSTERN__LINE, KEYS4 = POSTERN__LINE4, KEYS6 = POSTERN__LINE6 };
+enum { WINDOW4 = POSTERN__WINDOW4, WINDOW6 = POSTERN__WINDOW6 };
 
-/* A node decides STRIDE bits, so that one bit a slot fits a word. */
-enum { STRIDE = 6, SLOTS = 1 << STRIDE, PATH_LIMIT = 64 };
+/* So many lines are compared without a level above them: measured, a level more
+ * costs what three lines do. */
+enum { TOP_LINES = 4 };
 
-/* One family's prefixes. Offsets count from the start of the set. */
+/* From so many ends on there is a directory. The one of IPv4 takes 256 KiB: at
+ * 2000 ends it took three quarters of the time of a tree, at 200 not less than
+ * that (spec/bench/bench_cidr.c). The one of IPv6 takes an eighth of its keys. */
+enum { DIRECTORY4_FROM = 1024, DIRECTORY6_FROM = 256 };
+
+enum { BUCKETS4 = 1 << 16, LEVELS = 12, DIRECTORY_BITS = 22 };
+
+/* One family. Offsets count from the start of the set, in units of 8. */
 struct part {
-    uint32_t is_trie;
-    uint32_t count;   /* of different prefixes */
-    uint64_t entries; /* flat: offset of them; trie: of the nodes, root first */
-    uint64_t leaves;  /* trie: offset of the answers */
+    uint8_t shape;
+    uint8_t inside; /* membership: 1 where the first interval is */
+    uint8_t wide;   /* directory of IPv4: many buckets are larger than a window */
+    uint8_t unused;
+    uint32_t ends;
+    uint32_t body;
+    uint32_t answers; /* 0 for membership */
 };
 
 struct cidr_set {
     struct part parts[2]; /* IPv4, IPv6 */
 };
 
-/* Flat prefixes stand longest first: the first that holds an address is the
- * answer. */
-struct flat4 {
-    uint32_t value;
-    uint32_t mask;
-    int32_t index;
+/* The body, but for IPv4's few (the lines) and directory (the directory, with
+ * its ends behind it). */
+struct tree {
+    uint64_t common;  /* directory: bits that all keys have in common, */
+    uint64_t mask;    /* where those are, */
+    uint32_t skip;    /* how many, */
+    uint32_t bits;    /* and how many behind them tell the bucket */
+    uint32_t directory;
+    uint32_t keys;    /* how many */
+    uint32_t starts;  /* 0: every end is decided by its key */
+    uint32_t lows;
+    uint32_t depth;     /* levels below the top */
+    uint32_t top_lines; /* lines of the top level */
+    uint32_t level[LEVELS]; /* level[0] are the keys, level[depth] is the top */
 };
 
-struct flat6 {
-    uint64_t high, low;
-    uint64_t high_mask, low_mask;
-    int32_t index;
-    uint32_t unused; /* keeps the block free of bytes nobody wrote */
-};
+_Static_assert(sizeof(struct part) == 16 && sizeof(struct tree) == 96,
+               "no padding: every byte of a set is written");
 
-/* Drawn in cidr.h. */
-struct node {
-    uint64_t children; /* bit s: slot s leads to a child node */
-    uint64_t runs;     /* bit s: a run of equal answers starts at slot s */
-    uint64_t path;     /* the bits skipped before the slot, from the top */
-    uint32_t first_child;
-    uint32_t first_leaf;
-    uint32_t skip; /* how many, at most PATH_LIMIT */
-    int32_t miss;  /* the answer for addresses that leave the path */
-};
+static const void *at_offset(const char *set, uint32_t offset) {
+    return set + (size_t)offset * 8;
+}
+
+/* Keys are kept so that they compare as signed numbers, the only ones AVX2
+ * knows. These are never below an address. */
+static const int32_t LAST_KEY4 = INT32_MAX;
+static const int64_t LAST_KEY6 = INT64_MAX;
+
+static int32_t key4(uint64_t high) {
+    return (int32_t)(uint32_t)((high >> 32) ^ UINT32_C(0x80000000));
+}
+
+static int64_t key6(uint64_t word) { return (int64_t)(word ^ UINT64_C(0x8000000000000000)); }
 
 /* ---- Find --------------------------------------------------------------- */
 
-/* Without a popcount instruction in the baseline, compilers call a function
- * for theirs; they recognise this where the instruction may be used. */
-static unsigned count_bits(uint64_t word) {
-    word -= word >> 1 & UINT64_C(0x5555555555555555);
-    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
-    word = (word + (word >> 4)) & UINT64_C(0x0F0F0F0F0F0F0F0F);
-    return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
+POSTERN__FOR_EACH_PATH uint32_t count_few4(const postern__lanes *lanes, const int32_t *lines,
+                                           uint32_t count, int32_t key) {
+    uint32_t below = 0;
+    for (uint32_t i = 0; i < count; i++) below += lanes->line4(lines + (size_t)i * KEYS4, key);
+    return below;
 }
 
-/* 64 bits from bit `at` of the address on, with zeros behind its end. */
-static uint64_t bits_from(uint64_t high, uint64_t low, unsigned at) {
-    if (at >= 64) return low << (at - 64);
-    return high << at | low >> 1 >> (63 - at);
-}
-
-static int32_t find_flat4(const struct flat4 *entries, uint32_t count, uint32_t value) {
-    for (uint32_t i = 0; i < count; i++) {
-        if ((value & entries[i].mask) == entries[i].value) return entries[i].index;
+POSTERN__FOR_EACH_PATH uint32_t count_tree4(const postern__lanes *lanes, const char *set,
+                                            const struct tree *tree, int32_t key) {
+    uint32_t level = tree->depth;
+    uint32_t place = count_few4(lanes, at_offset(set, tree->level[level]), tree->top_lines, key);
+    while (level-- > 0) {
+        const int32_t *lines = at_offset(set, tree->level[level]);
+        place = place * KEYS4 + lanes->line4(lines + (size_t)place * KEYS4, key);
     }
-    return POSTERN_NO_MATCH;
-}
-
-static int32_t find_flat6(const struct flat6 *entries, uint32_t count,
-                          const postern__address *address) {
-    for (uint32_t i = 0; i < count; i++) {
-        const struct flat6 *entry = &entries[i];
-        if ((address->high & entry->high_mask) == entry->high &&
-            (address->low & entry->low_mask) == entry->low)
-            return entry->index;
-    }
-    return POSTERN_NO_MATCH;
-}
-
-/* Every turn goes STRIDE bits on at least, and a node exists only where some
- * prefix is longer than its place: 22 turns at most. */
-static int32_t find_in_trie(const struct node *nodes, const int32_t *leaves,
-                            const postern__address *address) {
-    const struct node *at_node = nodes;
-    unsigned at = 0;
-    for (;;) {
-        uint64_t bits = bits_from(address->high, address->low, at);
-        if (at_node->skip > 0) {
-            if ((bits ^ at_node->path) >> (PATH_LIMIT - at_node->skip) != 0) return at_node->miss;
-            at += at_node->skip;
-            bits = bits_from(address->high, address->low, at);
-        }
-        unsigned slot = (unsigned)(bits >> (64 - STRIDE));
-        uint64_t up_to_slot = (UINT64_C(2) << slot) - 1;
-        if ((at_node->children >> slot & 1) == 0)
-            return leaves[at_node->first_leaf + count_bits(at_node->runs & up_to_slot) - 1];
-        at_node = nodes + at_node->first_child + count_bits(at_node->children & up_to_slot) - 1;
-        at += STRIDE;
-    }
-}
-
-int32_t postern__cidr_find(const void *set, const postern__address *address) {
-    const struct part *at = &((const struct cidr_set *)set)->parts[address->family == 4 ? 0 : 1];
-    const void *entries = (const char *)set + at->entries;
-    if (at->is_trie)
-        return find_in_trie(entries, (const void *)((const char *)set + at->leaves), address);
-    if (address->family == 4)
-        return find_flat4(entries, at->count, (uint32_t)(address->high >> 32));
-    return find_flat6(entries, at->count, address);
-}
-
-/* ---- Sorting ------------------------------------------------------------ */
-
-struct entry {
-    uint64_t high, low;
-    int32_t index;
-    uint32_t length;
-};
-
-/* By value, then the shorter first: a prefix stands before all it holds. */
-static bool precedes(const struct entry *a, const struct entry *b) {
-    if (a->high != b->high) return a->high < b->high;
-    if (a->low != b->low) return a->low < b->low;
-    return a->length < b->length;
-}
-
-static bool is_longer(const struct entry *a, const struct entry *b) {
-    return a->length > b->length;
-}
-
-typedef bool (*entry_order)(const struct entry *a, const struct entry *b);
-
-/* Merges [first, middle) and [middle, end) of `from` into the same place of
- * `to`. */
-static void merge(const struct entry *from, struct entry *to, size_t first, size_t middle,
-                  size_t end, entry_order order) {
-    size_t left = first;
-    size_t right = middle;
-    for (size_t i = first; i < end; i++) {
-        bool take_right = left == middle || (right < end && order(&from[right], &from[left]));
-        to[i] = from[take_right ? right++ : left++];
-    }
-}
-
-/* Stable, and it allocates nothing, which qsort does not promise. `entries`
- * and `spare` hold `count` each; returns the one that holds the result. */
-static struct entry *sort(struct entry *entries, struct entry *spare, size_t count,
-                          entry_order order) {
-    for (size_t width = 1; width < count; width *= 2) {
-        for (size_t first = 0; first < count; first += 2 * width) {
-            size_t middle = count - first > width ? first + width : count;
-            size_t end = count - middle > width ? middle + width : count;
-            merge(entries, spare, first, middle, end, order);
-        }
-        struct entry *sorted = spare;
-        spare = entries;
-        entries = sorted;
-    }
-    return entries;
-}
-
-/* Drops all but the first of equal prefixes, which has the smallest index as
- * sorting was stable. */
-static size_t drop_duplicates(struct entry *entries, size_t count) {
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (kept == 0 || precedes(&entries[kept - 1], &entries[i])) entries[kept++] = entries[i];
-    }
-    return kept;
-}
-
-/* ---- Build: flat -------------------------------------------------------- */
-
-/* Appends at the next multiple of 8 and says how far behind `start`. */
-static bool append(postern__vector *block, size_t start, const void *bytes, size_t size,
-                   uint64_t *offset) {
-    static const char zeros[8];
-    size_t padding = (8 - block->count % 8) % 8;
-    if (!postern__vector_reserve(block, padding + size)) return false;
-    if (padding > 0) postern__vector_push(block, zeros, padding);
-    *offset = block->count - start;
-    if (size > 0) postern__vector_push(block, bytes, size);
-    return true;
-}
-
-static bool append_flat4(const struct entry *entries, struct part *made, postern__vector *block,
-                         size_t start) {
-    struct flat4 flat[FLAT_LIMIT];
-    for (size_t i = 0; i < made->count; i++) {
-        flat[i] = (struct flat4){.value = (uint32_t)(entries[i].high >> 32),
-                          .mask = (uint32_t)(postern__high_mask(entries[i].length) >> 32),
-                          .index = entries[i].index};
-    }
-    return append(block, start, flat, made->count * sizeof *flat, &made->entries);
-}
-
-static bool append_flat6(const struct entry *entries, struct part *made, postern__vector *block,
-                         size_t start) {
-    struct flat6 flat[FLAT_LIMIT];
-    for (size_t i = 0; i < made->count; i++) {
-        flat[i] = (struct flat6){.high = entries[i].high,
-                          .low = entries[i].low,
-                          .high_mask = postern__high_mask(entries[i].length),
-                          .low_mask = postern__low_mask(entries[i].length),
-                          .index = entries[i].index};
-    }
-    return append(block, start, flat, made->count * sizeof *flat, &made->entries);
-}
-
-/* ---- Build: trie -------------------------------------------------------- */
-
-/* What a node is made from: the entries [first, end), all longer than `at`
- * bits and alike in those, and the answer where none of them holds. */
-struct task {
-    size_t first, end;
-    uint32_t at;
-    int32_t answer;
-};
-
-/* nodes[i] is made from tasks[i]. Children are appended together when their
- * parent is made, hence side by side, and made in their turn: no recursion. */
-struct trie {
-    const struct entry *entries;
-    postern__vector nodes;
-    postern__vector tasks;
-    postern__vector leaves;
-};
-
-static unsigned leading_zeros(uint64_t word) {
-    for (unsigned shift = 1; shift < 64; shift *= 2) word |= word >> shift;
-    return 64 - count_bits(word);
-}
-
-/* How many leading bits two entries have in common. */
-static unsigned common_bits(const struct entry *a, const struct entry *b) {
-    if (a->high != b->high) return leading_zeros(a->high ^ b->high);
-    return 64 + leading_zeros(a->low ^ b->low);
-}
-
-static unsigned slot_of(const struct entry *entry, unsigned at) {
-    return (unsigned)(bits_from(entry->high, entry->low, at) >> (64 - STRIDE));
-}
-
-/* The bit at which the node of `from` decides. Skipping stops before the first
- * difference, before the end of the shortest entry (the first, if it holds the
- * others), and after PATH_LIMIT bits. */
-static uint32_t choose_place(const struct trie *trie, const struct task *from) {
-    const struct entry *first = &trie->entries[from->first];
-    unsigned place = common_bits(first, &trie->entries[from->end - 1]);
-    if (place > first->length - 1) place = first->length - 1;
-    if (place > from->at + PATH_LIMIT) place = from->at + PATH_LIMIT;
     return place;
 }
 
-/* The answer of each slot of a node at `place`, from the entries that end in
- * it. Longer ones come later and paint over what they refine. */
-static void paint(const struct trie *trie, const struct task *from, uint32_t place,
-                  int32_t answers[SLOTS]) {
-    for (unsigned slot = 0; slot < SLOTS; slot++) answers[slot] = from->answer;
-    for (size_t i = from->first; i < from->end; i++) {
-        const struct entry *entry = &trie->entries[i];
-        if (entry->length > place + STRIDE) continue;
-        unsigned first = slot_of(entry, place);
-        unsigned count = 1u << (place + STRIDE - entry->length);
-        for (unsigned slot = first; slot < first + count; slot++) answers[slot] = entry->index;
-    }
+/* Once a bucket is known, its answers are fetched while its ends are, not after
+ * them: of 100,000 prefixes that takes half the time (a line may be of no use). */
+static inline void prefetch_answers(const char *set, const struct part *part, uint32_t place) {
+    if (part->answers == 0) return;
+    const int32_t *answers = at_offset(set, part->answers);
+    POSTERN__PREFETCH(answers + place);
+    POSTERN__PREFETCH(answers + place + LINE / sizeof *answers);
 }
 
-/* Appends a child for every slot that an entry passes through. Entries of one
- * slot stand together. */
-static bool add_children(struct trie *trie, struct node *made, const struct task *from,
-                         uint32_t place, const int32_t answers[SLOTS]) {
-    struct task child = {.at = place + STRIDE};
-    for (size_t i = from->first; i < from->end; i = child.end) {
-        const struct entry *first = &trie->entries[i];
-        unsigned slot = slot_of(first, place);
-        child.first = i;
-        child.end = i + 1;
-        if (first->length <= place + STRIDE) continue;
-        while (child.end < from->end && slot_of(&trie->entries[child.end], place) == slot)
-            child.end++;
-        child.answer = answers[slot];
-        made->children |= UINT64_C(1) << slot;
-        if (postern__vector_push(&trie->tasks, &child, 1) == NULL ||
-            postern__vector_push(&trie->nodes, NULL, 1) == NULL)
-            return false;
+POSTERN__FOR_EACH_PATH uint32_t count_directory4(const postern__lanes *lanes,
+                                                 const char *set, const struct part *part,
+                                                 uint32_t address) {
+    const uint32_t *directory = at_offset(set, part->body);
+    const uint32_t *bucket = directory + (address >> 16);
+    const uint16_t *ends = (const uint16_t *)(const void *)(directory + BUCKETS4 + 2);
+    uint16_t key = (uint16_t)address;
+    uint32_t place = bucket[0];
+    uint32_t count = bucket[1] - place;
+    uint32_t most = part->wide ? 2 * WINDOW4 : WINDOW4;
+    prefetch_answers(set, part, place);
+    while (count > most) {
+        uint32_t half = count / 2;
+        place += ends[place + half - 1] < key ? half : 0;
+        count -= half;
     }
-    return true;
+    if (!part->wide) return place + lanes->window4(ends + place, count, key);
+    uint32_t first = count < WINDOW4 ? count : WINDOW4;
+    return place + lanes->window4(ends + place, first, key) +
+           lanes->window4(ends + place + WINDOW4, count - first, key);
 }
 
-/* Appends the answers of the slots without a child, one for each run. */
-static bool add_leaves(struct trie *trie, struct node *made, const int32_t answers[SLOTS]) {
-    int32_t leaves[SLOTS];
-    size_t count = 0;
-    for (unsigned slot = 0; slot < SLOTS; slot++) {
-        if (made->children >> slot & 1) continue;
-        if (count > 0 && leaves[count - 1] == answers[slot]) continue;
-        leaves[count++] = answers[slot];
-        made->runs |= UINT64_C(1) << slot;
+POSTERN__FOR_EACH_PATH uint32_t count_tree6(const postern__lanes *lanes, const char *set,
+                                            const struct tree *tree, int64_t key) {
+    uint32_t level = tree->depth;
+    uint32_t place = 0;
+    const int64_t *top = at_offset(set, tree->level[level]);
+    for (uint32_t i = 0; i < tree->top_lines; i++) {
+        place += lanes->line6(top + (size_t)i * KEYS6, key);
     }
-    return count == 0 || postern__vector_push(&trie->leaves, leaves, count) != NULL;
+    while (level-- > 0) {
+        const int64_t *lines = at_offset(set, tree->level[level]);
+        place = place * KEYS6 + lanes->line6(lines + (size_t)place * KEYS6, key);
+    }
+    return place;
 }
 
-static bool make_node(struct trie *trie, size_t index) {
-    struct task from = *POSTERN__AT(&trie->tasks, struct task, index);
-    uint32_t place = choose_place(trie, &from);
-    uint32_t skip = place - from.at;
-    const struct entry *first = &trie->entries[from.first];
-    if (trie->nodes.count > UINT32_MAX - SLOTS || trie->leaves.count > UINT32_MAX - SLOTS)
+POSTERN__FOR_EACH_PATH uint32_t count_directory6(const postern__lanes *lanes, const char *set,
+                                                 const struct part *part,
+                                                 const struct tree *tree, uint64_t high) {
+    if (((high ^ tree->common) & tree->mask) != 0) return high < tree->common ? 0 : tree->keys;
+    const uint32_t *directory = at_offset(set, tree->directory);
+    const uint32_t *bucket = directory + (high << tree->skip >> (64 - tree->bits));
+    const int64_t *keys = at_offset(set, tree->level[0]);
+    uint32_t count = bucket[1] - bucket[0];
+    if (count > WINDOW6) return count_tree6(lanes, set, tree, key6(high));
+    if (tree->starts == 0) prefetch_answers(set, part, bucket[0]);
+    return bucket[0] + lanes->window6(keys + bucket[0], count, key6(high));
+}
+
+/* The ends below among those that have the key at `place`, if that is the
+ * address's own, and all before. */
+POSTERN__FOR_EACH_PATH uint32_t count_lows(const postern__lanes *lanes, const char *set,
+                                           const struct tree *tree, uint32_t place,
+                                           const postern__address *address) {
+    const int64_t *keys = at_offset(set, tree->level[0]);
+    const uint32_t *starts = at_offset(set, tree->starts);
+    uint32_t before = starts[place];
+    if (keys[place] != key6(address->high)) return before;
+    const int64_t *lows = at_offset(set, tree->lows);
+    int64_t key = key6(address->low);
+    uint32_t count = starts[place + 1] - before;
+    while (count > WINDOW6) {
+        uint32_t half = count / 2;
+        before += lows[before + half - 1] < key ? half : 0;
+        count -= half;
+    }
+    return before + lanes->window6(lows + before, count, key);
+}
+
+POSTERN__FOR_EACH_PATH uint32_t count4(const postern__lanes *lanes, const char *set,
+                                       const struct part *part,
+                                       const postern__address *address) {
+    const void *body = at_offset(set, part->body);
+    if (part->shape == POSTERN__DIRECTORY) {
+        return count_directory4(lanes, set, part, (uint32_t)(address->high >> 32));
+    }
+    if (part->shape == POSTERN__TREE) return count_tree4(lanes, set, body, key4(address->high));
+    return count_few4(lanes, body, (part->ends + KEYS4 - 1) / KEYS4, key4(address->high));
+}
+
+POSTERN__FOR_EACH_PATH uint32_t count6(const postern__lanes *lanes, const char *set,
+                                       const struct part *part,
+                                       const postern__address *address) {
+    if (part->ends == 0) return 0;
+    const struct tree *tree = at_offset(set, part->body);
+    uint32_t place = part->shape == POSTERN__DIRECTORY
+                         ? count_directory6(lanes, set, part, tree, address->high)
+                         : count_tree6(lanes, set, tree, key6(address->high));
+    return tree->starts == 0 ? place : count_lows(lanes, set, tree, place, address);
+}
+
+POSTERN__FOR_EACH_PATH int32_t find(const postern__lanes *lanes, const char *set,
+                                    const postern__address *address) {
+    bool is_ipv4 = address->family == 4;
+    const struct part *part = (const struct part *)(const void *)set + (is_ipv4 ? 0 : 1);
+    uint32_t below =
+        is_ipv4 ? count4(lanes, set, part, address) : count6(lanes, set, part, address);
+    if (part->answers == 0) return (int32_t)((below + part->inside) & 1) - 1;
+    return ((const int32_t *)at_offset(set, part->answers))[below];
+}
+
+#if POSTERN__X86_PATHS
+
+POSTERN__IN_AVX2 static int32_t find_avx2(const char *set, const postern__address *address) {
+    return find(&postern__avx2_lanes, set, address);
+}
+
+POSTERN__IN_AVX512 static int32_t find_avx512(const char *set, const postern__address *address) {
+    return find(&postern__avx512_lanes, set, address);
+}
+
+int32_t postern__cidr_find(const void *set, postern__simd simd, const postern__address *address) {
+    if (simd == POSTERN__AVX2) return find_avx2(set, address);
+    if (simd == POSTERN__AVX512) return find_avx512(set, address);
+    return find(&postern__scalar_lanes, set, address);
+}
+
+#else
+
+int32_t postern__cidr_find(const void *set, postern__simd simd, const postern__address *address) {
+    (void)simd;
+    return find(&postern__scalar_lanes, set, address);
+}
+
+#endif
+
+/* ---- Build: what stands in the block ------------------------------------- */
+
+/* Where a set is made: offsets are from `start`. */
+struct site {
+    postern__vector *block;
+    size_t start;
+};
+
+/* Appends `size` bytes at the next multiple of `align`, seen from the start;
+ * copied from `bytes`, or zeros when that is NULL. */
+static bool append(const struct site *site, size_t align, const void *bytes, size_t size,
+                   uint32_t *offset) {
+    postern__vector *block = site->block;
+    size_t place = (block->count - site->start + align - 1) / align * align;
+    size_t padding = place + site->start - block->count;
+    if (place / 8 > UINT32_MAX || !postern__vector_reserve(block, padding + size + 1))
         return false;
-    uint64_t path = bits_from(first->high, first->low, from.at);
-    struct node made = {.path = path & postern__leading_bits(skip),
-                 .first_child = (uint32_t)trie->nodes.count,
-                 .first_leaf = (uint32_t)trie->leaves.count,
-                 .skip = skip,
-                 .miss = from.answer};
-    int32_t answers[SLOTS];
-    paint(trie, &from, place, answers);
-    if (!add_children(trie, &made, &from, place, answers)) return false;
-    if (!add_leaves(trie, &made, answers)) return false;
-    *POSTERN__AT(&trie->nodes, struct node, index) = made;
+    memset(postern__vector_push(block, NULL, padding), 0, padding);
+    char *to = postern__vector_push(block, NULL, size);
+    if (bytes != NULL && size > 0) {
+        memcpy(to, bytes, size);
+    } else if (size > 0) {
+        memset(to, 0, size);
+    }
+    *offset = (uint32_t)(place / 8);
     return true;
 }
 
-/* A prefix of length 0 sorts first. It is longer than no place, hence no entry
- * of the root but its answer. */
-static bool make_nodes(struct trie *trie, size_t count) {
-    struct task root = {.first = 0, .end = count, .at = 0, .answer = POSTERN_NO_MATCH};
-    if (trie->entries[0].length == 0) {
-        root.first = 1;
-        root.answer = trie->entries[0].index;
+/* What is at an offset, until the block grows. */
+static void *made_at(const struct site *site, uint32_t offset) {
+    return site->block->items + site->start + (size_t)offset * 8;
+}
+
+static bool append_keys(const struct site *site, const void *last_key, size_t key_size,
+                        size_t count) {
+    if (!postern__vector_reserve(site->block, count * key_size)) return false;
+    for (size_t i = 0; i < count; i++) postern__vector_push(site->block, last_key, key_size);
+    return true;
+}
+
+/* Fills the last of `lines` lines, whose `count` keys end the block, with keys
+ * that are never below. */
+static bool fill_line(const struct site *site, const void *last_key, size_t key_size, size_t count,
+                      size_t lines) {
+    return append_keys(site, last_key, key_size, lines * (LINE / key_size) - count);
+}
+
+/* The levels above the keys, which are at level[0] in `lines` lines. */
+static bool append_levels(const struct site *site, struct tree *tree, const void *last_key,
+                          size_t key_size, size_t lines) {
+    size_t per_line = LINE / key_size;
+    while (lines > TOP_LINES) {
+        size_t upper = (lines + per_line - 1) / per_line;
+        uint32_t below = tree->level[tree->depth];
+        tree->depth++;
+        if (!append(site, LINE, NULL, lines * key_size, &tree->level[tree->depth])) return false;
+        char *to = made_at(site, tree->level[tree->depth]);
+        const char *from = made_at(site, below);
+        for (size_t i = 0; i < lines; i++) {
+            memcpy(to + i * key_size, from + (i + 1) * LINE - key_size, key_size);
+        }
+        if (!fill_line(site, last_key, key_size, lines, upper)) return false;
+        lines = upper;
     }
-    if (postern__vector_push(&trie->tasks, &root, 1) == NULL ||
-        postern__vector_push(&trie->nodes, NULL, 1) == NULL)
+    tree->top_lines = (uint32_t)lines;
+    return true;
+}
+
+/* ---- Build: IPv4 ---------------------------------------------------------- */
+
+static bool append_keys4(const struct site *site, const postern__end *ends, size_t count,
+                         size_t align, size_t lines, uint32_t *offset) {
+    if (!append(site, align, NULL, count * sizeof LAST_KEY4, offset)) return false;
+    int32_t *keys = made_at(site, *offset);
+    for (size_t i = 0; i < count; i++) keys[i] = key4(ends[i].high);
+    return fill_line(site, &LAST_KEY4, sizeof LAST_KEY4, count, lines);
+}
+
+/* There is always a last line with a key that is never below: no count leads
+ * past it. */
+static bool append_tree4(const struct site *site, const postern__end *ends, size_t count,
+                         uint32_t *body) {
+    struct tree tree = {.keys = (uint32_t)count};
+    size_t lines = count / KEYS4 + 1;
+    if (!append(site, LINE, NULL, sizeof tree, body) ||
+        !append_keys4(site, ends, count, LINE, lines, &tree.level[0]) ||
+        !append_levels(site, &tree, &LAST_KEY4, sizeof LAST_KEY4, lines))
         return false;
-    for (size_t i = 0; i < trie->nodes.count; i++) {
-        if (!make_node(trie, i)) return false;
+    memcpy(made_at(site, *body), &tree, sizeof tree);
+    return true;
+}
+
+/* Windows are read whole, two of them where sets are wide. */
+static bool append_directory4(const struct site *site, const postern__end *ends, size_t count,
+                              struct part *part) {
+    size_t entries = BUCKETS4 + 2; /* a last one for the end, and one for alignment */
+    size_t size = entries * sizeof(uint32_t) + (count + 2 * WINDOW4) * sizeof(uint16_t);
+    if (!append(site, LINE, NULL, size, &part->body)) return false;
+    uint32_t *directory = made_at(site, part->body);
+    uint16_t *lasts = (uint16_t *)(void *)(directory + entries);
+    for (size_t i = 0; i < count; i++) {
+        directory[(ends[i].high >> 48) + 1]++;
+        lasts[i] = (uint16_t)(ends[i].high >> 32);
+    }
+    size_t crowded = 0; /* ends in buckets larger than a window */
+    for (size_t i = 1; i < entries; i++) {
+        crowded += directory[i] > WINDOW4 ? directory[i] : 0;
+        directory[i] += directory[i - 1];
+    }
+    part->wide = crowded > count / 8;
+    return true;
+}
+
+static bool append_part4(const struct site *site, const postern__end *ends, size_t count,
+                         struct part *part) {
+    if (count >= DIRECTORY4_FROM) {
+        part->shape = POSTERN__DIRECTORY;
+        return append_directory4(site, ends, count, part);
+    }
+    if (count > TOP_LINES * KEYS4) {
+        part->shape = POSTERN__TREE;
+        return append_tree4(site, ends, count, &part->body);
+    }
+    part->shape = POSTERN__FEW;
+    return append_keys4(site, ends, count, 8, (count + KEYS4 - 1) / KEYS4, &part->body);
+}
+
+/* ---- Build: IPv6 ---------------------------------------------------------- */
+
+static bool all_by_key(const postern__end *ends, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (ends[i].low != UINT64_MAX) return false;
     }
     return true;
 }
 
-static bool append_trie(const struct entry *entries, struct part *made, postern__vector *block,
-                        size_t start) {
-    struct trie trie = {.entries = entries};
-    postern__vector_init(&trie.nodes, sizeof(struct node), &block->allocator);
-    postern__vector_init(&trie.tasks, sizeof(struct task), &block->allocator);
-    postern__vector_init(&trie.leaves, sizeof(int32_t), &block->allocator);
-    bool done = make_nodes(&trie, made->count);
-    size_t nodes_size = trie.nodes.count * sizeof(struct node);
-    size_t leaves_size = trie.leaves.count * sizeof(int32_t);
-    done = done && append(block, start, trie.nodes.items, nodes_size, &made->entries) &&
-           append(block, start, trie.leaves.items, leaves_size, &made->leaves);
-    postern__vector_free(&trie.leaves);
-    postern__vector_free(&trie.tasks);
-    postern__vector_free(&trie.nodes);
+static size_t count_keys(const postern__end *ends, size_t count) {
+    size_t keys = 0;
+    for (size_t i = 0; i < count; i++) keys += i == 0 || ends[i].high != ends[i - 1].high;
+    return keys;
+}
+
+/* A key more than is counted, which fills up the last line, may be asked for
+ * its lows: it has none, so there are two starts more than keys. */
+static bool append_lows(const struct site *site, const postern__end *ends, size_t count,
+                        struct tree *tree) {
+    size_t starts_size = (tree->keys + (size_t)2) * sizeof(uint32_t);
+    if (!append(site, LINE, NULL, starts_size, &tree->starts) ||
+        !append(site, LINE, NULL, (count + WINDOW6) * sizeof LAST_KEY6, &tree->lows))
+        return false;
+    uint32_t *starts = made_at(site, tree->starts);
+    int64_t *lows = made_at(site, tree->lows);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || ends[i].high != ends[i - 1].high) *starts++ = (uint32_t)i;
+        lows[i] = key6(ends[i].low);
+    }
+    starts[0] = starts[1] = (uint32_t)count;
+    return true;
+}
+
+static bool append_keys6(const struct site *site, const postern__end *ends, size_t count,
+                         struct tree *tree) {
+    size_t lines = tree->keys / KEYS6 + 1;
+    size_t behind = tree->directory != 0 ? WINDOW6 : 0;
+    if (!append(site, LINE, NULL, tree->keys * sizeof LAST_KEY6, &tree->level[0])) return false;
+    int64_t *keys = made_at(site, tree->level[0]);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || ends[i].high != ends[i - 1].high) *keys++ = key6(ends[i].high);
+    }
+    /* A window that begins at the last key is read whole. */
+    return fill_line(site, &LAST_KEY6, sizeof LAST_KEY6, tree->keys, lines) &&
+           append_keys(site, &LAST_KEY6, sizeof LAST_KEY6, behind) &&
+           append_levels(site, tree, &LAST_KEY6, sizeof LAST_KEY6, lines);
+}
+
+static unsigned bits_in(uint64_t word) {
+    unsigned bits = 0;
+    for (; word > 0; word >>= 1) bits++;
+    return bits;
+}
+
+/* Chooses the bits of a directory and fills it. Says whether it is of use: at
+ * least half of the keys are in buckets that one window holds. */
+static bool append_directory6(const struct site *site, const postern__end *ends, size_t count,
+                              struct tree *tree, bool *useful) {
+    uint64_t first = ends[0].high;
+    tree->skip = 64 - bits_in(first ^ ends[count - 1].high);
+    tree->mask = postern__leading_bits(tree->skip);
+    tree->common = first & tree->mask;
+    tree->bits = bits_in(tree->keys) - 2; /* two to four keys a bucket, on average */
+    if (tree->bits > DIRECTORY_BITS) tree->bits = DIRECTORY_BITS;
+    if (tree->bits > 64 - tree->skip) tree->bits = 64 - tree->skip;
+    size_t entries = ((size_t)1 << tree->bits) + 1;
+    size_t before = site->block->count;
+    if (!append(site, LINE, NULL, entries * sizeof(uint32_t), &tree->directory)) return false;
+    uint32_t *directory = made_at(site, tree->directory);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && ends[i].high == ends[i - 1].high) continue;
+        directory[(ends[i].high << tree->skip >> (64 - tree->bits)) + 1]++;
+    }
+    size_t crowded = 0;
+    for (size_t i = 1; i < entries; i++) {
+        crowded += directory[i] > WINDOW6 ? directory[i] : 0;
+        directory[i] += directory[i - 1];
+    }
+    *useful = crowded <= tree->keys / 2;
+    if (!*useful) {
+        site->block->count = before;
+        tree->directory = 0;
+    }
+    return true;
+}
+
+static bool append_part6(const struct site *site, const postern__end *ends, size_t count,
+                         struct part *part) {
+    if (count == 0) return true; /* as in most policies: then it takes no room */
+    struct tree tree = {.keys = (uint32_t)count_keys(ends, count)};
+    bool few = tree.keys / KEYS6 + 1 <= TOP_LINES;
+    bool directory = false;
+    if (!append(site, few ? 8 : LINE, NULL, sizeof tree, &part->body)) return false;
+    if (tree.keys >= DIRECTORY6_FROM && !append_directory6(site, ends, count, &tree, &directory))
+        return false;
+    if (!append_keys6(site, ends, count, &tree)) return false;
+    if (!all_by_key(ends, count) && !append_lows(site, ends, count, &tree)) return false;
+    part->shape = directory ? POSTERN__DIRECTORY : few ? POSTERN__FEW : POSTERN__TREE;
+    memcpy(made_at(site, part->body), &tree, sizeof tree);
+    return true;
+}
+
+/* ---- Build --------------------------------------------------------------- */
+
+static bool append_intervals(const struct site *site, const postern__intervals *intervals,
+                             uint8_t family, postern__answer answer) {
+    const postern__end *ends = POSTERN__AT(&intervals->ends, postern__end, 0);
+    const int32_t *answers = POSTERN__AT(&intervals->answers, int32_t, 0);
+    size_t count = intervals->ends.count;
+    struct part part = {.ends = (uint32_t)count, .inside = answers[0] >= 0};
+    bool done = family == 4 ? append_part4(site, ends, count, &part)
+                            : append_part6(site, ends, count, &part);
+    if (done && answer == POSTERN__LONGEST) {
+        done = append(site, 8, answers, (count + 1) * sizeof *answers, &part.answers);
+    }
+    if (done) ((struct part *)made_at(site, 0))[family == 4 ? 0 : 1] = part;
     return done;
 }
 
-/* ---- Build -------------------------------------------------------------- */
-
-/* Copies the prefixes of one family. Returns how many. */
-static size_t gather(const postern__prefix *prefixes, size_t count, uint8_t family,
-                     struct entry *out) {
-    size_t found = 0;
-    for (size_t i = 0; i < count; i++) {
-        const postern__address *address = &prefixes[i].address;
-        if (address->family != family) continue;
-        out[found++] = (struct entry){.high = address->high,
-                               .low = address->low,
-                               .index = (int32_t)i,
-                               .length = prefixes[i].length};
-    }
-    return found;
+static bool append_family(const struct site *site, const postern__prefix *prefixes, size_t count,
+                          uint8_t family, postern__answer answer) {
+    postern__intervals intervals;
+    if (!postern__intervals_build(prefixes, count, family, answer, &site->block->allocator,
+                                  &intervals))
+        return false;
+    bool done = append_intervals(site, &intervals, family, answer);
+    postern__intervals_free(&intervals);
+    return done;
 }
 
-/* Appends one family. `scratch` has room for `count` entries twice. */
-static bool append_part(const postern__prefix *prefixes, size_t count, uint8_t family,
-                        struct entry *scratch, postern__vector *block, size_t start) {
-    size_t found = gather(prefixes, count, family, scratch);
-    struct entry *entries = sort(scratch, scratch + count, found, precedes);
-    found = drop_duplicates(entries, found);
-    struct part made = {.is_trie = found > FLAT_LIMIT, .count = (uint32_t)found};
-    bool done;
-    if (made.is_trie) {
-        done = append_trie(entries, &made, block, start);
-    } else {
-        struct entry *spare = entries == scratch ? scratch + count : scratch;
-        entries = sort(entries, spare, found, is_longer);
-        done = family == 4 ? append_flat4(entries, &made, block, start)
-                           : append_flat6(entries, &made, block, start);
-    }
-    if (!done) return false;
-    struct cidr_set *set = (struct cidr_set *)(void *)(block->items + start);
-    set->parts[family == 4 ? 0 : 1] = made;
-    return true;
-}
-
-bool postern__cidr_build(const postern__prefix *prefixes, size_t count, postern__vector *block,
-                         size_t *offset) {
-    static const struct cidr_set empty;
+bool postern__cidr_build(const postern__prefix *prefixes, size_t count, postern__answer answer,
+                         postern__vector *block, size_t *offset) {
     size_t before = block->count;
-    uint64_t start = 0;
-    postern__vector scratch;
-    postern__vector_init(&scratch, sizeof(struct entry), &block->allocator);
-    bool done = count <= INT32_MAX && append(block, 0, &empty, sizeof empty, &start) &&
-                postern__vector_reserve(&scratch, 2 * count + 1);
+    struct site site = {.block = block};
+    uint32_t ignored;
+    /* The start itself is placed as seen from the start of the block. */
+    bool done = count <= INT32_MAX && append(&site, 8, NULL, sizeof(struct cidr_set), &ignored);
     if (done) {
-        struct entry *entries = POSTERN__AT(&scratch, struct entry, 0);
-        done = append_part(prefixes, count, 4, entries, block, (size_t)start) &&
-               append_part(prefixes, count, 6, entries, block, (size_t)start);
+        site.start = block->count - sizeof(struct cidr_set);
+        done = append_family(&site, prefixes, count, 4, answer) &&
+               append_family(&site, prefixes, count, 6, answer);
     }
-    postern__vector_free(&scratch);
     if (done) {
-        *offset = (size_t)start;
+        *offset = site.start;
     } else {
         block->count = before;
     }
     return done;
 }
 
-/* ---- The public matcher ------------------------------------------------- */
-
-/* The set stands right behind this head, in the same allocation. */
-struct postern_cidr {
-    postern_allocator allocator;
-    uint64_t size; /* of the whole, for the allocator */
-};
-
-_Static_assert(sizeof(postern_cidr) % 8 == 0, "the set behind the head is aligned to 8");
-_Static_assert(sizeof(struct part) == 24 && sizeof(struct node) == 40 &&
-                   sizeof(struct flat4) == 12 && sizeof(struct flat6) == 40,
-               "no padding: every byte of a set is written");
-
-static int fail_range(postern_span text, size_t index, postern_error *error) {
-    unsigned limit = postern__prefix_limit(text);
-    if (limit == 0)
-        return postern__fail(error, POSTERN_VALUE, 0, 0,
-                             "range %zu: `%.*s%s`: not an IPv4 or IPv6 address; write it like "
-                             "10.0.0.0/8 or 2001:db8::/32, without spaces, leading zeros or zone",
-                             index, POSTERN__QUOTE(text));
-    return postern__fail(error, POSTERN_VALUE, 0, 0,
-                         "range %zu: `%.*s%s`: bad prefix length; write 0 to %u after the slash, "
-                         "without leading zeros, or leave both out for one address",
-                         index, POSTERN__QUOTE(text), limit);
+const char *postern__shape_name(postern__shape shape) {
+    static const char *const names[] = {"few", "tree", "directory"};
+    return names[shape];
 }
 
-/* Appends the parsed ranges to `prefixes`. */
-static int parse_ranges(const postern_span *ranges, size_t count, postern__vector *prefixes,
-                        postern_error *error) {
-    if (!postern__vector_reserve(prefixes, count)) return postern__no_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        postern__prefix prefix;
-        if (!postern__prefix_parse(ranges[i], &prefix)) return fail_range(ranges[i], i, error);
-        postern__vector_push(prefixes, &prefix, 1);
-    }
-    return POSTERN_OK;
-}
-
-static postern_cidr *new_matcher(const postern__vector *prefixes, postern__vector *block) {
-    size_t offset;
-    postern_cidr head = {.allocator = block->allocator};
-    if (postern__vector_push(block, &head, sizeof head) == NULL ||
-        !postern__cidr_build((const void *)prefixes->items, prefixes->count, block, &offset))
-        return NULL;
-    postern_cidr *cidr = postern__alloc(&block->allocator, block->count);
-    if (cidr == NULL) return NULL;
-    memcpy(cidr, block->items, block->count);
-    cidr->size = block->count;
-    return cidr;
-}
-
-postern_cidr *postern_cidr_new(const postern_span *ranges, size_t count,
-                               const postern_allocator *allocator, postern_error *error) {
-    if (count > INT32_MAX) {
-        postern__fail(error, POSTERN_LIMIT, 0, 0, "%zu ranges in one set; at most %d are possible",
-                      count, INT32_MAX);
-        return NULL;
-    }
-    if (ranges == NULL && count > 0) {
-        postern__fail(error, POSTERN_MISUSE, 0, 0, "%zu ranges announced but none given", count);
-        return NULL;
-    }
-    postern_allocator own = postern__allocator(allocator);
-    postern__vector prefixes, block;
-    postern__vector_init(&prefixes, sizeof(postern__prefix), &own);
-    postern__vector_init(&block, 1, &own);
-    postern_cidr *cidr = NULL;
-    if (parse_ranges(ranges, count, &prefixes, error) == POSTERN_OK) {
-        cidr = new_matcher(&prefixes, &block);
-        if (cidr == NULL) postern__no_memory(error);
-    }
-    postern__vector_free(&block);
-    postern__vector_free(&prefixes);
-    return cidr;
-}
-
-int32_t postern_cidr_match(const postern_cidr *cidr, const char *address, size_t length) {
-    postern__address parsed;
-    if (!postern__address_parse((postern_span){address, length}, &parsed))
-        return POSTERN_NOT_AN_ADDRESS;
-    return postern__cidr_find(cidr + 1, &parsed);
-}
-
-void postern_cidr_free(postern_cidr *cidr) {
-    if (cidr == NULL) return;
-    postern_allocator allocator = cidr->allocator;
-    postern__free(&allocator, cidr, (size_t)cidr->size);
+postern__cidr_report postern__cidr_describe(const void *set, uint8_t family) {
+    const struct part *part = (const struct part *)set + (family == 4 ? 0 : 1);
+    return (postern__cidr_report){.shape = (postern__shape)part->shape, .ends = part->ends};
 }

@@ -388,7 +388,7 @@ static int compile_values(const struct job *job, uint32_t node, postern__conditi
     if (info->operand != POSTERN__OPERAND_CIDR) return POSTERN_OK;
     size_t offset = 0;
     bool built = postern__cidr_build(POSTERN__AT(prefixes, postern__prefix, 0), prefixes->count,
-                                     &builder->ranges, &offset);
+                                     POSTERN__MEMBERSHIP, &builder->ranges, &offset);
     condition->cidr = (uint32_t)offset;
     return built ? POSTERN_OK : no_memory(job);
 }

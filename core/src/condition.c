@@ -206,7 +206,8 @@ static postern_truth match_any(const postern__condition *condition, const poster
                                const postern__bench *bench, int32_t *key) {
     if (infos[condition->operator_id].operand == POSTERN__OPERAND_CIDR) {
         return TRUTH((value->parsed & POSTERN__USE_ADDRESS) != 0 &&
-                     postern__cidr_find(bench->ranges + condition->cidr, &value->address) >= 0);
+                     postern__cidr_find(bench->ranges + condition->cidr, bench->simd,
+                                        &value->address) >= 0);
     }
     test_function test = tests[condition->operator_id];
     postern_truth any = POSTERN_NO;

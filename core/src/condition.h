@@ -7,6 +7,7 @@
 #define POSTERN_CONDITION_H
 
 #include "operators.h"
+#include "simd.h"
 #include "template.h"
 
 typedef enum postern__operator {
@@ -91,6 +92,7 @@ typedef struct postern__bench {
     const postern__operand *operands;
     const postern__template *parts;
     const char *ranges;
+    postern__simd simd;
     const postern__row *row;
 } postern__bench;
 

@@ -17,6 +17,7 @@ void postern__scene_init(postern__scene *scene, const postern_set *set, postern_
         .operands = POSTERN__ITEMS(set, operands, postern__operand),
         .parts = POSTERN__ITEMS(set, templates, postern__template),
         .ranges = POSTERN__ITEMS(set, ranges, char),
+        .simd = set->simd,
         .row = &scene->row,
     };
 }

@@ -71,6 +71,7 @@ struct postern_set {
     uint64_t size; /* of the whole block */
     int32_t policy_type;
     uint32_t denies; /* how many of `order` are Deny */
+    postern__simd simd; /* what lookups use */
     int32_t principal_arn; /* symbol of aws:PrincipalArn, or -1 */
     uint32_t room, most; /* scratch for expanding, see template.h */
     uint32_t marks, memos; /* scratch for evaluating, see request.h */

@@ -14,6 +14,7 @@ local Cidr = {}
 Cidr.__index = Cidr
 
 local err = ffi.new("postern_error")
+local report = ffi.new("postern_cidr_report")
 
 local function free(handle)
     lib.postern_cidr_free(handle)
@@ -47,6 +48,19 @@ function Cidr:match(address)
         return nil, ("not an address: `%s`"):format(address)
     end
     return nil
+end
+
+
+--- Tells how this matcher looks up.
+-- @treturn table `simd` (`avx512`, `avx2`, `scalar`: at most what the environment variable
+-- `POSTERN_SIMD` named when it was made), `ipv4` and `ipv6` (`few`, `tree`, `directory`), `bytes`
+function Cidr:describe()
+    lib.postern_cidr_describe(self.handle, report)
+    return {
+        simd = ffi.string(report.simd),
+        ipv4 = ffi.string(report.ipv4), ipv6 = ffi.string(report.ipv6),
+        bytes = tonumber(report.bytes),
+    }
 end
 
 

@@ -13,7 +13,7 @@ local ffi = require("ffi")
 
 
 local declarations = [[
-enum { POSTERN_ABI = 4 };
+enum { POSTERN_ABI = 5 };
 
 const char *postern_version(void);
 uint32_t postern_abi(void);
@@ -73,6 +73,15 @@ postern_cidr *postern_cidr_new(const postern_span *ranges, size_t count,
                                const postern_allocator *allocator, postern_error *error);
 
 int32_t postern_cidr_match(const postern_cidr *cidr, const char *address, size_t length);
+
+typedef struct postern_cidr_report {
+    const char *simd;
+    const char *ipv4;
+    const char *ipv6;
+    size_t bytes;
+} postern_cidr_report;
+
+void postern_cidr_describe(const postern_cidr *cidr, postern_cidr_report *out);
 
 void postern_cidr_free(postern_cidr *cidr);
 

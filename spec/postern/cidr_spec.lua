@@ -40,4 +40,18 @@ describe("cidr", function()
         end
         assert.is_nil(ranges:match("11.0.0.0"))
     end)
+
+    it("tells how it looks up", function()
+        local many = {}
+        for i = 0, 1999 do
+            many[i + 1] = ("10.%d.%d.0/24"):format(math.floor(i / 100), i % 100 * 2)
+        end
+        local few, large = assert(cidr.new{ "10.0.0.0/8" }), assert(cidr.new(many))
+        local report = few:describe()
+        assert.equal("few", report.ipv4)
+        assert.equal("few", report.ipv6)
+        assert.equal("directory", large:describe().ipv4)
+        assert.is_true(large:describe().bytes > report.bytes)
+        assert.is_true(({ scalar = true, avx2 = true, avx512 = true })[report.simd])
+    end)
 end)

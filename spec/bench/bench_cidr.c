@@ -1,0 +1,370 @@
+/* Lookups of addresses among prefixes: postern's sets beside DPDK's rte_lpm,
+ * rte_fib, rte_lpm6 and rte_fib6 and a plain radix tree.
+ *
+ *    bench_cidr              every case below: `make bench-structures`
+ *    bench_cidr NAME SIZE    one of them: net4 1000
+ *
+ * The answers of all are compared with each other before anything is timed.
+ * Rounds of all contestants take turns, so that a slow moment hits all alike;
+ * medians, and the least and the most. A dependent lookup has its address made
+ * from the answer before it, by arithmetic no processor can foresee, as branches
+ * can be: what it costs is the way through memory. DPDK runs without huge pages.
+ *
+ * Built for this processor. DPDK's own flags name an old one and come later on
+ * a command line, so CMakeLists.txt takes that one out. */
+#define _GNU_SOURCE
+
+#include "dpdk.h"
+#include "radix.h"
+
+enum { ROUNDS = 11, MOST = 12 };
+
+/* ---- Postern --------------------------------------------------------------- */
+
+struct ours {
+    postern__vector block;
+    const char *set;
+    postern__simd simd;
+};
+
+static inline int32_t ours_find4(const struct ours *ours, uint32_t at) {
+    postern__address address = {.high = (uint64_t)at << 32, .family = 4};
+    return postern__cidr_find(ours->set, ours->simd, &address);
+}
+
+static inline int32_t ours_find6(const struct ours *ours, pair at) {
+    postern__address address = {.high = at.high, .low = at.low, .family = 6};
+    return postern__cidr_find(ours->set, ours->simd, &address);
+}
+
+LOOPS(ours4, uint32_t, ipv4, at ^= turn, ours_find4(self, at),
+      ours_find4(self, at))
+LOOPS(ours6, pair, ipv6, (at.high ^= turn, at.low ^= turn), ours_find6(self, at),
+      ours_find6(self, at))
+
+static void build_ours(struct contestant *made, const postern__prefix *prefixes, size_t count,
+                       postern__answer answer, postern__simd simd) {
+    struct ours *ours = must(calloc(1, sizeof *ours));
+    postern_allocator allocator = postern__allocator(NULL);
+    size_t offset;
+    double start = now();
+    postern__vector_init(&ours->block, 1, &allocator);
+    if (!postern__cidr_build(prefixes, count, answer, &ours->block, &offset)) die("no set");
+    made->build = now() - start;
+    made->memory = (double)ours->block.count / (1 << 20);
+    char *set = must(aligned_alloc(64, (ours->block.count + 63) / 64 * 64)); /* as in a matcher */
+    memcpy(set, ours->block.items, ours->block.count);
+    postern__vector_free(&ours->block);
+    ours->set = set;
+    ours->simd = simd;
+    made->self = ours;
+    made->members = answer == POSTERN__MEMBERSHIP;
+}
+
+static void free_ours(void *self) {
+    free((void *)(uintptr_t)((struct ours *)self)->set);
+    free(self);
+}
+
+/* ---- Sets and streams ------------------------------------------------------ */
+
+/* NET is like a routing table, HOST like a list of
+ * blocked addresses, ALLOCATED like NET within few regions. */
+enum mix { NET, HOST, ALLOCATED };
+
+static unsigned draw_length(enum mix mix, unsigned bits) {
+    uint64_t percent = below(100);
+    if (mix == HOST) {
+        if (percent < 90) return bits;
+        if (percent < 95) return bits == 32 ? 24 : 64;
+        return bits == 32 ? 16 + (unsigned)below(16) : 32 + (unsigned)below(33);
+    }
+    if (bits == 32) return percent < 60 ? 24 : 16 + (unsigned)below(9);
+    if (percent < 50) return 48;
+    return percent < 75 ? 32 : 33 + (unsigned)below(32);
+}
+
+static postern__prefix draw_prefix(enum mix mix, uint8_t family) {
+    static const uint16_t regions[] = {0x2001, 0x2400, 0x2404, 0x2600, 0x2603, 0x2800, 0x2a00,
+                                       0x2a02, 0x2a0a, 0x2c0f};
+    unsigned bits = family == 4 ? 32 : 128;
+    unsigned length = draw_length(mix, bits);
+    postern__address address = {.high = next_random(), .low = next_random(), .family = family};
+    if (family == 6) address.high = address.high >> 3 | UINT64_C(0x2000000000000000);
+    if (mix == ALLOCATED) {
+        uint64_t region = regions[below(sizeof regions / sizeof *regions)];
+        address.high = region << 48 | (next_random() >> 16 & UINT64_C(0x0FFFFFFFFFFF));
+        if (length == 32) length = 40;
+    }
+    if (family == 4) address.low = 0;
+    address.high &= postern__high_mask(length);
+    address.low &= postern__low_mask(length);
+    return (postern__prefix){.address = address, .length = (uint8_t)length};
+}
+
+static int by_value(const void *a, const void *b) {
+    const postern__prefix *x = a, *y = b;
+    if (x->address.high != y->address.high) return x->address.high < y->address.high ? -1 : 1;
+    if (x->address.low != y->address.low) return x->address.low < y->address.low ? -1 : 1;
+    return (int)x->length - (int)y->length;
+}
+
+/* Different ones, in random order. Returns how many. */
+static size_t draw_prefixes(enum mix mix, uint8_t family, postern__prefix *out, size_t count) {
+    for (size_t i = 0; i < count; i++) out[i] = draw_prefix(mix, family);
+    qsort(out, count, sizeof *out, by_value);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || by_value(&out[kept - 1], &out[i]) != 0) out[kept++] = out[i];
+    }
+    for (size_t i = kept; i > 1; i--) {
+        size_t other = below(i);
+        postern__prefix swapped = out[i - 1];
+        out[i - 1] = out[other];
+        out[other] = swapped;
+    }
+    return kept;
+}
+
+enum kind { UNI, HIT, SKEW, KINDS };
+static const char *const kinds[KINDS] = {"uni", "hit", "skew"};
+
+static pair draw_address(enum kind kind, uint8_t family, const postern__prefix *prefixes,
+                         size_t count) {
+    pair any = {next_random(), next_random()};
+    if (family == 4) any.high &= UINT64_C(0xFFFFFFFF00000000), any.low = 0;
+    if (kind == UNI) return any;
+    const postern__prefix *in = &prefixes[below(count)];
+    pair hit = {in->address.high | (any.high & ~postern__high_mask(in->length)),
+                in->address.low | (any.low & ~postern__low_mask(in->length))};
+    return hit;
+}
+
+/* SKEW: member i of 65536 addresses about as often as 1/i, half of them hits. */
+static void fill_stream(enum kind kind, uint8_t family, const postern__prefix *prefixes,
+                        size_t count, struct stream *out) {
+    enum { POPULAR = 1 << 16 };
+    static pair popular[POPULAR];
+    for (size_t i = 0; i < POPULAR; i++)
+        popular[i] = draw_address(i % 2 ? HIT : UNI, family, prefixes, count);
+    for (size_t i = 0; i < STREAM; i++) {
+        pair at;
+        if (kind == SKEW) {
+            double uniform = (double)(next_random() >> 11) / 9007199254740992.0;
+            at = popular[(size_t)(__builtin_exp2(uniform * 16)) - 1];
+        } else {
+            at = draw_address(kind, family, prefixes, count);
+        }
+        out->ipv4[i] = (uint32_t)(at.high >> 32);
+        out->ipv6[i] = at;
+        uint64_t words[2] = {__builtin_bswap64(at.high), __builtin_bswap64(at.low)};
+        memcpy(out->bytes[i].of, words, 16);
+    }
+}
+
+/* ---- Running ---------------------------------------------------------------- */
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void check_answers(const struct contestant *all, size_t count,
+                          const struct stream *stream) {
+    static int32_t expected[STREAM];
+    all[0].answers(all[0].self, stream);
+    memcpy(expected, found, sizeof expected);
+    for (size_t c = 1; c < count; c++) {
+        if (all[c].self == NULL) continue;
+        all[c].answers(all[c].self, stream);
+        for (size_t i = 0; i < STREAM; i++) {
+            int32_t answer = found[i] == 0xFFFFFF ? -1 : found[i];
+            int32_t wanted = all[c].members && expected[i] >= 0 ? 0 : expected[i];
+            if (answer == wanted) continue;
+            fprintf(stderr, "address %zu: %s answers %d, not %d\n", i, all[c].name, answer, wanted);
+            die("answers differ");
+        }
+    }
+}
+
+static double times[MOST][2][ROUNDS];
+static volatile uint64_t sink;
+
+static void time_stream(const struct contestant *all, size_t count, const struct stream *stream) {
+    for (int round = -1; round < ROUNDS; round++) { /* the first one warms up */
+        for (size_t c = 0; c < count; c++) {
+            for (int form = 0; form < 2 && all[c].self != NULL; form++) {
+                double start = now();
+                sink += (form == 0 ? all[c].throughput : all[c].dependent)(all[c].self, stream);
+                if (round >= 0) times[c][form][round] = (now() - start) * 1e9 / STREAM;
+            }
+        }
+    }
+    for (size_t c = 0; c < count; c++) {
+        for (int form = 0; form < 2; form++)
+            qsort(times[c][form], ROUNDS, sizeof(double), ascending);
+    }
+}
+
+static void print_stream(const char *kind, const struct contestant *all, size_t count) {
+    double best[2] = {times[1][0][ROUNDS / 2], times[1][1][ROUNDS / 2]};
+    for (size_t c = 0; c < count; c++) {
+        if (all[c].self == NULL) continue;
+        double *one = times[c][0], *chain = times[c][1];
+        printf("  %-5s %-22s %8.2f %7.2f-%-8.2f %6.2f  %8.1f %7.1f-%-8.1f %6.2f\n", kind,
+               all[c].name, one[ROUNDS / 2], one[0], one[ROUNDS - 1], one[ROUNDS / 2] / best[0],
+               chain[ROUNDS / 2], chain[0], chain[ROUNDS - 1], chain[ROUNDS / 2] / best[1]);
+    }
+}
+
+struct bench_case {
+    const char *name;
+    enum mix mix;
+    uint8_t family;
+    size_t size;
+};
+
+static const struct bench_case cases[] = {
+    {"net4", NET, 4, 10},          {"net4", NET, 4, 100},
+    {"net4", NET, 4, 1000},        {"net4", NET, 4, 100000},
+    {"net4", NET, 4, 1000000},     {"host4", HOST, 4, 1000},
+    {"host4", HOST, 4, 100000},    {"host4", HOST, 4, 1000000},
+    {"net6", NET, 6, 10},          {"net6", NET, 6, 1000},
+    {"net6", NET, 6, 100000},      {"net6", NET, 6, 1000000},
+    {"allocated6", ALLOCATED, 6, 100000}, {"allocated6", ALLOCATED, 6, 1000000},
+    {"host6", HOST, 6, 100000},    {"host6", HOST, 6, 1000000},
+};
+
+#define RUNNERS(name) .answers = name##_answers, .throughput = name##_throughput, \
+                      .dependent = name##_dependent
+
+/* Ours by the best path first: the answers and ratios of the rest are measured
+ * by it. Its two sets on every other path as well. */
+static size_t enter_ours(struct contestant *all, const postern__prefix *prefixes, size_t count,
+                         uint8_t family) {
+    static char names[6][32];
+    size_t entered = 0;
+    for (int simd = (int)postern__simd_best(); simd >= POSTERN__SCALAR; simd--) {
+        for (int answer = POSTERN__LONGEST; answer >= POSTERN__MEMBERSHIP; answer--) {
+            char *name = names[entered];
+            snprintf(name, sizeof names[0], "%s, %s",
+                     answer == POSTERN__LONGEST ? "longest" : "members",
+                     postern__simd_name((postern__simd)simd));
+            struct contestant made = {.name = name, RUNNERS(ours4)};
+            if (family == 6) made = (struct contestant){.name = name, RUNNERS(ours6)};
+            build_ours(&made, prefixes, count, (postern__answer)answer, (postern__simd)simd);
+            all[entered++] = made;
+        }
+    }
+    return entered;
+}
+
+static void print_sizes(const struct contestant *all, size_t count) {
+    for (size_t c = 0; c < count; c++) {
+        if (all[c].self == NULL) {
+            printf("  %-22s not compared: %s\n", all[c].name, all[c].why);
+        } else {
+            printf("  %-22s build %8.3f s  memory %9.3f MiB\n", all[c].name, all[c].build,
+                   all[c].memory);
+        }
+    }
+}
+
+static size_t enter_peers(struct contestant *all, const struct bench_case *from,
+                          const postern__prefix *prefixes, size_t count) {
+    size_t entered = 0;
+    struct contestant radix = {.name = "plain radix", RUNNERS(radix4)};
+    if (from->family == 6) radix = (struct contestant){.name = "plain radix", RUNNERS(radix6)};
+    build_radix(&radix, prefixes, count);
+    all[entered++] = radix;
+#ifdef BENCH_DPDK
+    size_t deep = count_deep(prefixes, count, from->family);
+    if (from->family == 4) {
+        struct contestant lpm = {.name = "rte_lpm", RUNNERS(lpm)};
+        lpm.why = "rte_lpm needs too long to insert so many of one length";
+        if (from->mix != HOST || count <= LPM_MOST) {
+            build_dpdk(&lpm, prefixes, count, deep, build_lpm);
+        }
+        struct contestant fib = {.name = "rte_fib", RUNNERS(fib)};
+        build_dpdk(&fib, prefixes, count, deep, build_fib);
+        all[entered++] = lpm;
+        all[entered++] = fib;
+    } else {
+        struct contestant lpm = {.name = "rte_lpm6", RUNNERS(lpm6)};
+        lpm.why = "its table and that of rte_fib6 do not fit together";
+        if (count <= LPM_MOST) build_dpdk(&lpm, prefixes, count, deep, build_lpm6);
+        struct contestant fib = {.name = "rte_fib6", RUNNERS(fib6)};
+        build_dpdk(&fib, prefixes, count, deep, build_fib6);
+        all[entered++] = lpm;
+        all[entered++] = fib;
+    }
+#endif
+    return entered;
+}
+
+static void leave(struct contestant *all, size_t ours, size_t count) {
+    for (size_t c = 0; c < ours; c++) free_ours(all[c].self);
+    free_radix(all[ours].self);
+#ifdef BENCH_DPDK
+    for (size_t c = ours + 1; c < count; c++) {
+        if (all[c].self == NULL) continue;
+        if (all[c].answers == lpm_answers) free_lpm(all[c].self);
+        if (all[c].answers == fib_answers) free_fib(all[c].self);
+        if (all[c].answers == lpm6_answers) free_lpm6(all[c].self);
+        if (all[c].answers == fib6_answers) free_fib6(all[c].self);
+    }
+#else
+    (void)count;
+#endif
+}
+
+static void run_case(const struct bench_case *from, struct stream *stream) {
+    postern__prefix *prefixes = must(malloc(from->size * sizeof *prefixes));
+    struct contestant all[MOST];
+    size_t count = draw_prefixes(from->mix, from->family, prefixes, from->size);
+    size_t ours = enter_ours(all, prefixes, count, from->family);
+    size_t entered = ours + enter_peers(all + ours, from, prefixes, count);
+    const struct ours *members = all[1].self;
+    postern__cidr_report report = postern__cidr_describe(members->set, from->family);
+    printf("\n%s %zu: %zu prefixes, %zu ends of ranges, shape %s\n", from->name, from->size,
+           count, report.ends, postern__shape_name(report.shape));
+    print_sizes(all, entered);
+    printf("  %-28s %8s %16s %6s  %8s %16s %6s\n", "", "ns", "least-most", "ratio", "dependent",
+           "least-most", "ratio");
+    for (int kind = UNI; kind < KINDS; kind++) {
+        fill_stream((enum kind)kind, from->family, prefixes, count, stream);
+        check_answers(all, entered, stream);
+        time_stream(all, entered, stream);
+        print_stream(kinds[kind], all, entered);
+        fflush(stdout);
+    }
+    leave(all, ours, entered);
+    free(prefixes);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 1 && argc != 3) die("usage: bench_cidr [NAME SIZE]");
+    struct stream stream = {.ipv4 = must(malloc(STREAM * sizeof(uint32_t))),
+                            .ipv6 = must(malloc(STREAM * sizeof(pair))),
+                            .bytes = must(malloc(STREAM * sizeof(struct bytes)))};
+#ifdef BENCH_DPDK
+    start_dpdk();
+#else
+    puts("not compared: rte_lpm, rte_fib, rte_lpm6, rte_fib6: libdpdk-dev is not installed");
+#endif
+    puts("ratios are to `members` by the best path; streams of 262144 addresses: uniform, within\n"
+         "a random member, and skewed towards few, half of them members");
+    bool any = false;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct bench_case *one = &cases[i];
+        if (argc == 3 && strcmp(one->name, argv[1]) != 0) continue;
+        if (argc == 3 && one->size != strtoul(argv[2], NULL, 10)) continue;
+        run_case(one, &stream);
+        any = true;
+    }
+    free(stream.bytes);
+    free(stream.ipv6);
+    free(stream.ipv4);
+    if (!any) die("no such case");
+    return 0;
+}
