@@ -140,14 +140,17 @@ end
 -- ---- Watching --------------------------------------------------------------
 
 
+-- One watch for good: with a new one in its place, a change that came after a file was read and
+-- before the new one looked at it would never be told.
 local function watch(self, texts)
-    local old = self.watching
-    self.watching = self.host:watch(paths_of(texts), function()
+    local paths = paths_of(texts)
+    if self.watching then
+        self.watching:follow(paths)
+        return
+    end
+    self.watching = self.host:watch(paths, function()
         self:reload()
     end, { debounce = self.debounce, poll = self.poll })
-    if old then
-        old:close()
-    end
 end
 
 
@@ -228,6 +231,9 @@ end
 -- Takes a new generation into use, or tells why not.
 local function try_reload(self)
     local old = self.generation
+    if self.watching then
+        self.watching:note() -- it is about to be read, whoever said so
+    end
     local estate, problems, texts, pause = open(self, old.estate)
     follow(self, texts, pause)
     if not estate then
