@@ -38,6 +38,9 @@ for _, feature in ipairs(generate.FEATURES) do
     end
 end
 print(("seed %d, %d cases, %d differ"):format(seed, count, result.differences))
+for _, way in ipairs(differential.ways()) do
+    print("  asked by " .. way.name)
+end
 for _, outcome in ipairs({ "Allowed", "ExplicitlyDenied", "ImplicitlyDenied" }) do
     local times = result.outcomes[outcome] or 0
     print(("  %-16s %9d  %4.1f %%"):format(outcome, times, 100 * times / count))

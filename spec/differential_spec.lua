@@ -24,6 +24,24 @@ describe("the core and the reference", function()
         end
     end)
 
+    it("are compared in every way that there is", function()
+        local ways, asked, ask = differential.ways(), {}, differential.ask_core
+        differential.ask_core = function(case)
+            asked[#asked + 1] = os.getenv("POSTERN_INDEX") .. " " .. os.getenv("POSTERN_SIMD")
+            return ask(case)
+        end
+        local before = os.getenv("POSTERN_SIMD")
+        differential.difference((generate.case(1, 1)))
+        differential.ask_core = ask
+        local expected = {}
+        for i, way in ipairs(ways) do
+            expected[i] = way.POSTERN_INDEX .. " " .. way.POSTERN_SIMD
+        end
+        assert.same(expected, asked)
+        assert.is_true(#ways >= 2)
+        assert.equal(before, os.getenv("POSTERN_SIMD"))
+    end)
+
     it("would tell a difference, shrunk", function()
         -- A core that is wrong about one thing: it takes every Deny for an Allow.
         local ask, told = differential.ask_core, {}
@@ -44,7 +62,7 @@ describe("the core and the reference", function()
         })
         differential.ask_core = ask
         assert.is_true(result.differences > 0)
-        assert.truthy(told[1]:find("decision: core Allowed", 1, true))
+        assert.truthy(told[1]:find("index, %w+: decision: core Allowed"))
         assert.truthy(told[2]:find("shrunk", 1, true))
     end)
 end)

@@ -2,9 +2,12 @@
 --
 -- The core is asked in the way of the command line: policies as JSON text, compiled as structural,
 -- one set a gate, combined by the flow pack `iam`. Compared are the decision, every gate, and the
--- deciding statement of a deny; where they differ the case is shrunk to what still differs.
+-- deciding statement of a deny; where they differ the case is shrunk to what still differs. It is
+-- asked in every way the machine has: with each instruction set, through the index and without it.
 --
--- *Dependencies*: postern.set, postern.flow, postern.rules, spec.support.{generate,json,reference}
+-- *Dependencies*: luv, postern.{cidr,flow,rules,set}, spec.support.{generate,json,reference}
+local luv = require("luv")
+local cidr = require("postern.cidr")
 local sets = require("postern.set")
 local flow = require("postern.flow")
 local rules = require("postern.rules")
@@ -20,6 +23,51 @@ local GATES = { "scp", "rcp", "endpoint", "resource", "identity", "boundary", "s
 
 -- The API of a method: what `execute-api:/` stands for in its resource policy.
 local API_ARN = "^(arn:[^:*?$]*:execute%-api:[^:*?$]*:[^:*?$]*:[^:/*?$]+)/"
+
+--- The ways: what the environment says when a set is made.
+_M.WAYS = {
+    { name = "index, avx512", POSTERN_SIMD = "avx512", POSTERN_INDEX = "indexed" },
+    { name = "index, avx2", POSTERN_SIMD = "avx2", POSTERN_INDEX = "indexed" },
+    { name = "index, scalar", POSTERN_SIMD = "scalar", POSTERN_INDEX = "indexed" },
+    { name = "linear", POSTERN_SIMD = "scalar", POSTERN_INDEX = "linear" },
+}
+
+
+local function set_environment(way)
+    for _, name in ipairs({ "POSTERN_SIMD", "POSTERN_INDEX" }) do
+        if way[name] then
+            luv.os_setenv(name, way[name])
+        else
+            luv.os_unsetenv(name)
+        end
+    end
+end
+
+
+-- Runs a function under a way, and puts back what was there.
+local function by(way, fn, ...)
+    local before = {
+        POSTERN_SIMD = os.getenv("POSTERN_SIMD"), POSTERN_INDEX = os.getenv("POSTERN_INDEX"),
+    }
+    set_environment(way)
+    local ok, result = pcall(fn, ...)
+    set_environment(before)
+    return ok, result
+end
+
+
+--- Those of them that the machine can go.
+function _M.ways()
+    local found = {}
+    for _, way in ipairs(_M.WAYS) do
+        local _, used = by(way, function() return cidr.new({ "192.0.2.0/24" }):describe().simd end)
+        if used == way.POSTERN_SIMD then
+            found[#found + 1] = way
+        end
+    end
+    return found
+end
+
 
 local pack = assert(rules.load("flows", "iam", require("postern.host.plain").read))
 
@@ -65,13 +113,12 @@ function _M.ask_core(case)
 end
 
 
---- The first thing in which the two answers differ, or nil.
-function _M.difference(case)
-    local ok, core = pcall(_M.ask_core, case)
+-- The first thing in which the answer of a way differs from what is expected, or nil.
+local function difference_by(way, case, expected)
+    local ok, core = by(way, _M.ask_core, case)
     if not ok then
         return "the core failed: " .. tostring(core)
     end
-    local expected = reference.evaluate(case)
     if core.decision ~= expected.decision then
         return ("decision: core %s (%s%s), reference %s (%s)"):format(core.decision, core.reason,
             core.error and ": " .. core.error or "", expected.decision, expected.reason)
@@ -89,6 +136,22 @@ function _M.difference(case)
             or mine.statement_index ~= theirs.statement_index) then
         return "the deciding Deny differs"
     end
+end
+
+
+local available
+
+--- The first thing in which the two answers differ, or nil; and what the reference says.
+function _M.difference(case)
+    available = available or _M.ways()
+    local expected = reference.evaluate(case)
+    for _, way in ipairs(available) do
+        local why = difference_by(way, case, expected)
+        if why then
+            return way.name .. ": " .. why, expected
+        end
+    end
+    return nil, expected
 end
 
 
@@ -117,14 +180,14 @@ function _M.run(options)
         for name in pairs(features) do
             result.features[name] = (result.features[name] or 0) + 1
         end
-        local why = _M.difference(case)
+        local why, expected = _M.difference(case)
         if why then
             result.differences = result.differences + 1
             if result.differences <= (options.most or 10) then
                 report(case, why, options.print)
             end
         else
-            local outcome = reference.evaluate(case).decision
+            local outcome = expected.decision
             result.outcomes[outcome] = (result.outcomes[outcome] or 0) + 1
         end
         if options.progress and i % 1000 == 999 then
