@@ -1,6 +1,6 @@
 #include "cidr.h"
 
-#include "lanes.h"
+#include "blocks.h"
 
 /* ---- Layout of a set ---------------------------------------------------- */
 
@@ -11,22 +11,30 @@ enum { WINDOW4 = POSTERN__WINDOW4, WINDOW6 = POSTERN__WINDOW6 };
  * costs what three lines do. */
 enum { TOP_LINES = 4 };
 
-/* From so many ends on there is a directory. The one of IPv4 takes 256 KiB: at
+/* From so many ends on there is a directory. The one of IPv4 takes 256 KiB or more: at
  * 2000 ends it took three quarters of the time of a tree, at 200 not less than
  * that (spec/bench/bench_cidr.c). The one of IPv6 takes an eighth of its keys. */
 enum { DIRECTORY4_FROM = 1024, DIRECTORY6_FROM = 256 };
 
-enum { BUCKETS4 = 1 << 16, LEVELS = 12, DIRECTORY_BITS = 22 };
+enum { LEVELS = 12, DIRECTORY_BITS = 22 };
+
+/* The directory of IPv4 has 2^16 buckets at least, so that 16 bits are left, and
+ * as many more as make half a window of them on average, but not more than 2^20. */
+enum { LEAST_BITS4 = 16, MOST_BITS4 = 20 };
+
+/* From so many answers on those of no prefix are left out, if they are one in
+ * so many. It takes a read more. */
+enum { RANKS_FROM = 1 << 20, RANKS_PART = 4 };
 
 /* One family. Offsets count from the start of the set, in units of 8. */
 struct part {
     uint8_t shape;
-    uint8_t inside; /* membership: 1 where the first interval is */
-    uint8_t wide;   /* directory of IPv4: many buckets are larger than a window */
-    uint8_t unused;
+    uint8_t bucket_bits; /* directory of IPv4 */
+    uint8_t ranked;      /* ranks stand before the answers: some intervals have none */
+    uint8_t answer;      /* bits of an answer; where they alternate, the first of them */
     uint32_t ends;
     uint32_t body;
-    uint32_t answers; /* 0 for membership */
+    uint32_t answers; /* packed, one more than an answer each; 0: they alternate */
 };
 
 struct cidr_set {
@@ -52,10 +60,6 @@ struct tree {
 _Static_assert(sizeof(struct part) == 16 && sizeof(struct tree) == 96,
                "no padding: every byte of a set is written");
 
-static const void *at_offset(const char *set, uint32_t offset) {
-    return set + (size_t)offset * 8;
-}
-
 /* Keys are kept so that they compare as signed numbers, the only ones AVX2
  * knows. These are never below an address. */
 static const int32_t LAST_KEY4 = INT32_MAX;
@@ -79,9 +83,9 @@ POSTERN__FOR_EACH_PATH uint32_t count_few4(const postern__lanes *lanes, const in
 POSTERN__FOR_EACH_PATH uint32_t count_tree4(const postern__lanes *lanes, const char *set,
                                             const struct tree *tree, int32_t key) {
     uint32_t level = tree->depth;
-    uint32_t place = count_few4(lanes, at_offset(set, tree->level[level]), tree->top_lines, key);
+    uint32_t place = count_few4(lanes, postern__at_offset(set, tree->level[level]), tree->top_lines, key);
     while (level-- > 0) {
-        const int32_t *lines = at_offset(set, tree->level[level]);
+        const int32_t *lines = postern__at_offset(set, tree->level[level]);
         place = place * KEYS4 + lanes->line4(lines + (size_t)place * KEYS4, key);
     }
     return place;
@@ -91,43 +95,46 @@ POSTERN__FOR_EACH_PATH uint32_t count_tree4(const postern__lanes *lanes, const c
  * them: of 100,000 prefixes that takes half the time (a line may be of no use). */
 static inline void prefetch_answers(const char *set, const struct part *part, uint32_t place) {
     if (part->answers == 0) return;
-    const int32_t *answers = at_offset(set, part->answers);
-    POSTERN__PREFETCH(answers + place);
-    POSTERN__PREFETCH(answers + place + LINE / sizeof *answers);
+    if (part->ranked) {
+        const postern__rank *ranks = postern__at_offset(set, part->answers);
+        POSTERN__PREFETCH(ranks + place / 32);
+    } else {
+        const uint32_t *answers = postern__at_offset(set, part->answers);
+        const uint32_t *first = answers + (size_t)place * part->answer / 32;
+        POSTERN__PREFETCH(first);
+        POSTERN__PREFETCH(first + LINE / sizeof *first);
+    }
 }
 
 POSTERN__FOR_EACH_PATH uint32_t count_directory4(const postern__lanes *lanes,
                                                  const char *set, const struct part *part,
                                                  uint32_t address) {
-    const uint32_t *directory = at_offset(set, part->body);
-    const uint32_t *bucket = directory + (address >> 16);
-    const uint16_t *ends = (const uint16_t *)(const void *)(directory + BUCKETS4 + 2);
+    const uint32_t *directory = postern__at_offset(set, part->body);
+    const uint32_t *bucket = directory + (address >> (32 - part->bucket_bits));
+    const uint32_t *behind = directory + (UINT32_C(1) << part->bucket_bits) + 2;
+    const uint16_t *ends = (const uint16_t *)(const void *)behind;
     uint16_t key = (uint16_t)address;
     uint32_t place = bucket[0];
     uint32_t count = bucket[1] - place;
-    uint32_t most = part->wide ? 2 * WINDOW4 : WINDOW4;
     prefetch_answers(set, part, place);
-    while (count > most) {
+    while (count > WINDOW4) {
         uint32_t half = count / 2;
         place += ends[place + half - 1] < key ? half : 0;
         count -= half;
     }
-    if (!part->wide) return place + lanes->window4(ends + place, count, key);
-    uint32_t first = count < WINDOW4 ? count : WINDOW4;
-    return place + lanes->window4(ends + place, first, key) +
-           lanes->window4(ends + place + WINDOW4, count - first, key);
+    return place + lanes->window4(ends + place, count, key);
 }
 
 POSTERN__FOR_EACH_PATH uint32_t count_tree6(const postern__lanes *lanes, const char *set,
                                             const struct tree *tree, int64_t key) {
     uint32_t level = tree->depth;
     uint32_t place = 0;
-    const int64_t *top = at_offset(set, tree->level[level]);
+    const int64_t *top = postern__at_offset(set, tree->level[level]);
     for (uint32_t i = 0; i < tree->top_lines; i++) {
         place += lanes->line6(top + (size_t)i * KEYS6, key);
     }
     while (level-- > 0) {
-        const int64_t *lines = at_offset(set, tree->level[level]);
+        const int64_t *lines = postern__at_offset(set, tree->level[level]);
         place = place * KEYS6 + lanes->line6(lines + (size_t)place * KEYS6, key);
     }
     return place;
@@ -137,9 +144,9 @@ POSTERN__FOR_EACH_PATH uint32_t count_directory6(const postern__lanes *lanes, co
                                                  const struct part *part,
                                                  const struct tree *tree, uint64_t high) {
     if (((high ^ tree->common) & tree->mask) != 0) return high < tree->common ? 0 : tree->keys;
-    const uint32_t *directory = at_offset(set, tree->directory);
+    const uint32_t *directory = postern__at_offset(set, tree->directory);
     const uint32_t *bucket = directory + (high << tree->skip >> (64 - tree->bits));
-    const int64_t *keys = at_offset(set, tree->level[0]);
+    const int64_t *keys = postern__at_offset(set, tree->level[0]);
     uint32_t count = bucket[1] - bucket[0];
     if (count > WINDOW6) return count_tree6(lanes, set, tree, key6(high));
     if (tree->starts == 0) prefetch_answers(set, part, bucket[0]);
@@ -151,11 +158,11 @@ POSTERN__FOR_EACH_PATH uint32_t count_directory6(const postern__lanes *lanes, co
 POSTERN__FOR_EACH_PATH uint32_t count_lows(const postern__lanes *lanes, const char *set,
                                            const struct tree *tree, uint32_t place,
                                            const postern__address *address) {
-    const int64_t *keys = at_offset(set, tree->level[0]);
-    const uint32_t *starts = at_offset(set, tree->starts);
+    const int64_t *keys = postern__at_offset(set, tree->level[0]);
+    const uint32_t *starts = postern__at_offset(set, tree->starts);
     uint32_t before = starts[place];
     if (keys[place] != key6(address->high)) return before;
-    const int64_t *lows = at_offset(set, tree->lows);
+    const int64_t *lows = postern__at_offset(set, tree->lows);
     int64_t key = key6(address->low);
     uint32_t count = starts[place + 1] - before;
     while (count > WINDOW6) {
@@ -167,96 +174,100 @@ POSTERN__FOR_EACH_PATH uint32_t count_lows(const postern__lanes *lanes, const ch
 }
 
 POSTERN__FOR_EACH_PATH uint32_t count4(const postern__lanes *lanes, const char *set,
-                                       const struct part *part,
-                                       const postern__address *address) {
-    const void *body = at_offset(set, part->body);
-    if (part->shape == POSTERN__DIRECTORY) {
-        return count_directory4(lanes, set, part, (uint32_t)(address->high >> 32));
-    }
-    if (part->shape == POSTERN__TREE) return count_tree4(lanes, set, body, key4(address->high));
-    return count_few4(lanes, body, (part->ends + KEYS4 - 1) / KEYS4, key4(address->high));
+                                       const struct part *part, uint64_t high) {
+    const void *body = postern__at_offset(set, part->body);
+    if (part->shape == POSTERN__TREE) return count_tree4(lanes, set, body, key4(high));
+    return count_few4(lanes, body, (part->ends + KEYS4 - 1) / KEYS4, key4(high));
 }
 
 POSTERN__FOR_EACH_PATH uint32_t count6(const postern__lanes *lanes, const char *set,
                                        const struct part *part,
                                        const postern__address *address) {
     if (part->ends == 0) return 0;
-    const struct tree *tree = at_offset(set, part->body);
+    const struct tree *tree = postern__at_offset(set, part->body);
     uint32_t place = part->shape == POSTERN__DIRECTORY
                          ? count_directory6(lanes, set, part, tree, address->high)
                          : count_tree6(lanes, set, tree, key6(address->high));
     return tree->starts == 0 ? place : count_lows(lanes, set, tree, place, address);
 }
 
-POSTERN__FOR_EACH_PATH int32_t find(const postern__lanes *lanes, const char *set,
-                                    const postern__address *address) {
-    bool is_ipv4 = address->family == 4;
-    const struct part *part = (const struct part *)(const void *)set + (is_ipv4 ? 0 : 1);
-    uint32_t below =
-        is_ipv4 ? count4(lanes, set, part, address) : count6(lanes, set, part, address);
-    if (part->answers == 0) return (int32_t)((below + part->inside) & 1) - 1;
-    return ((const int32_t *)at_offset(set, part->answers))[below];
+/* What the interval answers that stands behind so many. */
+POSTERN__FOR_EACH_PATH int32_t answer_at(const postern__lanes *lanes, const char *set,
+                                         const struct part *part, size_t place) {
+    if (part->answers == 0) return (int32_t)((place + part->answer) & 1) - 1;
+    const uint32_t *answers = postern__at_offset(set, part->answers);
+    uint32_t none = 0;
+    if (part->ranked) {
+        const postern__rank *ranks = postern__at_offset(set, part->answers);
+        answers = postern__ranks_end(ranks, (size_t)part->ends + 1);
+        /* Without a branch, which nobody could foresee. */
+        none = (uint32_t)postern__ranks_taken(ranks, place) - 1;
+        place = postern__ranks_before(lanes, ranks, place);
+    }
+    return (int32_t)(postern__packed_at(answers, part->answer, place) & ~none) - 1;
 }
+
+static inline const struct part *part_of(const char *set, uint8_t family) {
+    return (const struct part *)(const void *)set + (family == 4 ? 0 : 1);
+}
+
+/* A function for each shape and path, so that none pays for what another one
+ * has to keep in registers: where memory is slow, as many lookups are under way
+ * as their instructions let the processor see at once. */
+#define FIND_IN(path, mark)                                                                     \
+    mark POSTERN__APART int32_t find6_##path(const char *set, const postern__address *address) { \
+        const postern__lanes *lanes = &postern__##path##_lanes;                                 \
+        const struct part *part = part_of(set, 6);                                              \
+        return answer_at(lanes, set, part, count6(lanes, set, part, address));                  \
+    }                                                                                           \
+    mark POSTERN__APART int32_t find4_##path(const char *set, uint64_t high) {                  \
+        const postern__lanes *lanes = &postern__##path##_lanes;                                 \
+        const struct part *part = part_of(set, 4);                                              \
+        return answer_at(lanes, set, part, count4(lanes, set, part, high));                     \
+    }                                                                                           \
+    mark POSTERN__APART int32_t find_directory4_##path(const char *set, uint32_t address) {     \
+        const postern__lanes *lanes = &postern__##path##_lanes;                                 \
+        const struct part *part = part_of(set, 4);                                              \
+        return answer_at(lanes, set, part, count_directory4(lanes, set, part, address));        \
+    }                                                                                           \
+    mark POSTERN__APART int32_t find_blocks_##path(const char *set, uint32_t address) {         \
+        const void *body = postern__at_offset(set, part_of(set, 4)->body);                      \
+        return postern__blocks_find(&postern__##path##_lanes, set, body, address);              \
+    }                                                                                           \
+    mark static int32_t find_##path(const char *set, const postern__address *address) {         \
+        if (address->family != 4) return find6_##path(set, address);                            \
+        uint8_t shape = part_of(set, 4)->shape;                                                 \
+        uint32_t ipv4 = (uint32_t)(address->high >> 32);                                        \
+        if (shape == POSTERN__DIRECTORY) return find_directory4_##path(set, ipv4);              \
+        if (shape == POSTERN__BLOCKS) return find_blocks_##path(set, ipv4);                     \
+        return find4_##path(set, address->high);                                                \
+    }
+
+FIND_IN(scalar, )
 
 #if POSTERN__X86_PATHS
 
-POSTERN__IN_AVX2 static int32_t find_avx2(const char *set, const postern__address *address) {
-    return find(&postern__avx2_lanes, set, address);
-}
-
-POSTERN__IN_AVX512 static int32_t find_avx512(const char *set, const postern__address *address) {
-    return find(&postern__avx512_lanes, set, address);
-}
+FIND_IN(avx2, POSTERN__IN_AVX2)
+FIND_IN(avx512, POSTERN__IN_AVX512)
 
 int32_t postern__cidr_find(const void *set, postern__simd simd, const postern__address *address) {
-    if (simd == POSTERN__AVX2) return find_avx2(set, address);
     if (simd == POSTERN__AVX512) return find_avx512(set, address);
-    return find(&postern__scalar_lanes, set, address);
+    if (simd == POSTERN__AVX2) return find_avx2(set, address);
+    return find_scalar(set, address);
 }
 
 #else
 
 int32_t postern__cidr_find(const void *set, postern__simd simd, const postern__address *address) {
     (void)simd;
-    return find(&postern__scalar_lanes, set, address);
+    return find_scalar(set, address);
 }
 
 #endif
 
 /* ---- Build: what stands in the block ------------------------------------- */
 
-/* Where a set is made: offsets are from `start`. */
-struct site {
-    postern__vector *block;
-    size_t start;
-};
-
-/* Appends `size` bytes at the next multiple of `align`, seen from the start;
- * copied from `bytes`, or zeros when that is NULL. */
-static bool append(const struct site *site, size_t align, const void *bytes, size_t size,
-                   uint32_t *offset) {
-    postern__vector *block = site->block;
-    size_t place = (block->count - site->start + align - 1) / align * align;
-    size_t padding = place + site->start - block->count;
-    if (place / 8 > UINT32_MAX || !postern__vector_reserve(block, padding + size + 1))
-        return false;
-    memset(postern__vector_push(block, NULL, padding), 0, padding);
-    char *to = postern__vector_push(block, NULL, size);
-    if (bytes != NULL && size > 0) {
-        memcpy(to, bytes, size);
-    } else if (size > 0) {
-        memset(to, 0, size);
-    }
-    *offset = (uint32_t)(place / 8);
-    return true;
-}
-
-/* What is at an offset, until the block grows. */
-static void *made_at(const struct site *site, uint32_t offset) {
-    return site->block->items + site->start + (size_t)offset * 8;
-}
-
-static bool append_keys(const struct site *site, const void *last_key, size_t key_size,
+static bool append_keys(const postern__site *site, const void *last_key, size_t key_size,
                         size_t count) {
     if (!postern__vector_reserve(site->block, count * key_size)) return false;
     for (size_t i = 0; i < count; i++) postern__vector_push(site->block, last_key, key_size);
@@ -265,22 +276,22 @@ static bool append_keys(const struct site *site, const void *last_key, size_t ke
 
 /* Fills the last of `lines` lines, whose `count` keys end the block, with keys
  * that are never below. */
-static bool fill_line(const struct site *site, const void *last_key, size_t key_size, size_t count,
+static bool fill_line(const postern__site *site, const void *last_key, size_t key_size, size_t count,
                       size_t lines) {
     return append_keys(site, last_key, key_size, lines * (LINE / key_size) - count);
 }
 
 /* The levels above the keys, which are at level[0] in `lines` lines. */
-static bool append_levels(const struct site *site, struct tree *tree, const void *last_key,
+static bool append_levels(const postern__site *site, struct tree *tree, const void *last_key,
                           size_t key_size, size_t lines) {
     size_t per_line = LINE / key_size;
     while (lines > TOP_LINES) {
         size_t upper = (lines + per_line - 1) / per_line;
         uint32_t below = tree->level[tree->depth];
         tree->depth++;
-        if (!append(site, LINE, NULL, lines * key_size, &tree->level[tree->depth])) return false;
-        char *to = made_at(site, tree->level[tree->depth]);
-        const char *from = made_at(site, below);
+        if (!postern__site_append(site, LINE, NULL, lines * key_size, &tree->level[tree->depth])) return false;
+        char *to = postern__site_at(site, tree->level[tree->depth]);
+        const char *from = postern__site_at(site, below);
         for (size_t i = 0; i < lines; i++) {
             memcpy(to + i * key_size, from + (i + 1) * LINE - key_size, key_size);
         }
@@ -293,50 +304,48 @@ static bool append_levels(const struct site *site, struct tree *tree, const void
 
 /* ---- Build: IPv4 ---------------------------------------------------------- */
 
-static bool append_keys4(const struct site *site, const postern__end *ends, size_t count,
+static bool append_keys4(const postern__site *site, const postern__end *ends, size_t count,
                          size_t align, size_t lines, uint32_t *offset) {
-    if (!append(site, align, NULL, count * sizeof LAST_KEY4, offset)) return false;
-    int32_t *keys = made_at(site, *offset);
+    if (!postern__site_append(site, align, NULL, count * sizeof LAST_KEY4, offset)) return false;
+    int32_t *keys = postern__site_at(site, *offset);
     for (size_t i = 0; i < count; i++) keys[i] = key4(ends[i].high);
     return fill_line(site, &LAST_KEY4, sizeof LAST_KEY4, count, lines);
 }
 
 /* There is always a last line with a key that is never below: no count leads
  * past it. */
-static bool append_tree4(const struct site *site, const postern__end *ends, size_t count,
+static bool append_tree4(const postern__site *site, const postern__end *ends, size_t count,
                          uint32_t *body) {
     struct tree tree = {.keys = (uint32_t)count};
     size_t lines = count / KEYS4 + 1;
-    if (!append(site, LINE, NULL, sizeof tree, body) ||
+    if (!postern__site_append(site, LINE, NULL, sizeof tree, body) ||
         !append_keys4(site, ends, count, LINE, lines, &tree.level[0]) ||
         !append_levels(site, &tree, &LAST_KEY4, sizeof LAST_KEY4, lines))
         return false;
-    memcpy(made_at(site, *body), &tree, sizeof tree);
+    memcpy(postern__site_at(site, *body), &tree, sizeof tree);
     return true;
 }
 
-/* Windows are read whole, two of them where sets are wide. */
-static bool append_directory4(const struct site *site, const postern__end *ends, size_t count,
+static bool append_directory4(const postern__site *site, const postern__end *ends, size_t count,
                               struct part *part) {
-    size_t entries = BUCKETS4 + 2; /* a last one for the end, and one for alignment */
-    size_t size = entries * sizeof(uint32_t) + (count + 2 * WINDOW4) * sizeof(uint16_t);
-    if (!append(site, LINE, NULL, size, &part->body)) return false;
-    uint32_t *directory = made_at(site, part->body);
+    unsigned bits = LEAST_BITS4;
+    while (bits < MOST_BITS4 && count >> bits >= WINDOW4 / 2) bits++;
+    size_t entries = ((size_t)1 << bits) + 2; /* one for the end, and one for alignment */
+    /* Windows are read whole. */
+    size_t size = entries * sizeof(uint32_t) + (count + WINDOW4) * sizeof(uint16_t);
+    if (!postern__site_append(site, LINE, NULL, size, &part->body)) return false;
+    uint32_t *directory = postern__site_at(site, part->body);
     uint16_t *lasts = (uint16_t *)(void *)(directory + entries);
     for (size_t i = 0; i < count; i++) {
-        directory[(ends[i].high >> 48) + 1]++;
+        directory[(ends[i].high >> (64 - bits)) + 1]++;
         lasts[i] = (uint16_t)(ends[i].high >> 32);
     }
-    size_t crowded = 0; /* ends in buckets larger than a window */
-    for (size_t i = 1; i < entries; i++) {
-        crowded += directory[i] > WINDOW4 ? directory[i] : 0;
-        directory[i] += directory[i - 1];
-    }
-    part->wide = crowded > count / 8;
+    for (size_t i = 1; i < entries; i++) directory[i] += directory[i - 1];
+    part->bucket_bits = (uint8_t)bits;
     return true;
 }
 
-static bool append_part4(const struct site *site, const postern__end *ends, size_t count,
+static bool append_part4(const postern__site *site, const postern__end *ends, size_t count,
                          struct part *part) {
     if (count >= DIRECTORY4_FROM) {
         part->shape = POSTERN__DIRECTORY;
@@ -367,14 +376,14 @@ static size_t count_keys(const postern__end *ends, size_t count) {
 
 /* A key more than is counted, which fills up the last line, may be asked for
  * its lows: it has none, so there are two starts more than keys. */
-static bool append_lows(const struct site *site, const postern__end *ends, size_t count,
+static bool append_lows(const postern__site *site, const postern__end *ends, size_t count,
                         struct tree *tree) {
     size_t starts_size = (tree->keys + (size_t)2) * sizeof(uint32_t);
-    if (!append(site, LINE, NULL, starts_size, &tree->starts) ||
-        !append(site, LINE, NULL, (count + WINDOW6) * sizeof LAST_KEY6, &tree->lows))
+    if (!postern__site_append(site, LINE, NULL, starts_size, &tree->starts) ||
+        !postern__site_append(site, LINE, NULL, (count + WINDOW6) * sizeof LAST_KEY6, &tree->lows))
         return false;
-    uint32_t *starts = made_at(site, tree->starts);
-    int64_t *lows = made_at(site, tree->lows);
+    uint32_t *starts = postern__site_at(site, tree->starts);
+    int64_t *lows = postern__site_at(site, tree->lows);
     for (size_t i = 0; i < count; i++) {
         if (i == 0 || ends[i].high != ends[i - 1].high) *starts++ = (uint32_t)i;
         lows[i] = key6(ends[i].low);
@@ -383,12 +392,12 @@ static bool append_lows(const struct site *site, const postern__end *ends, size_
     return true;
 }
 
-static bool append_keys6(const struct site *site, const postern__end *ends, size_t count,
+static bool append_keys6(const postern__site *site, const postern__end *ends, size_t count,
                          struct tree *tree) {
     size_t lines = tree->keys / KEYS6 + 1;
     size_t behind = tree->directory != 0 ? WINDOW6 : 0;
-    if (!append(site, LINE, NULL, tree->keys * sizeof LAST_KEY6, &tree->level[0])) return false;
-    int64_t *keys = made_at(site, tree->level[0]);
+    if (!postern__site_append(site, LINE, NULL, tree->keys * sizeof LAST_KEY6, &tree->level[0])) return false;
+    int64_t *keys = postern__site_at(site, tree->level[0]);
     for (size_t i = 0; i < count; i++) {
         if (i == 0 || ends[i].high != ends[i - 1].high) *keys++ = key6(ends[i].high);
     }
@@ -406,7 +415,7 @@ static unsigned bits_in(uint64_t word) {
 
 /* Chooses the bits of a directory and fills it. Says whether it is of use: at
  * least half of the keys are in buckets that one window holds. */
-static bool append_directory6(const struct site *site, const postern__end *ends, size_t count,
+static bool append_directory6(const postern__site *site, const postern__end *ends, size_t count,
                               struct tree *tree, bool *useful) {
     uint64_t first = ends[0].high;
     tree->skip = 64 - bits_in(first ^ ends[count - 1].high);
@@ -417,8 +426,8 @@ static bool append_directory6(const struct site *site, const postern__end *ends,
     if (tree->bits > 64 - tree->skip) tree->bits = 64 - tree->skip;
     size_t entries = ((size_t)1 << tree->bits) + 1;
     size_t before = site->block->count;
-    if (!append(site, LINE, NULL, entries * sizeof(uint32_t), &tree->directory)) return false;
-    uint32_t *directory = made_at(site, tree->directory);
+    if (!postern__site_append(site, LINE, NULL, entries * sizeof(uint32_t), &tree->directory)) return false;
+    uint32_t *directory = postern__site_at(site, tree->directory);
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && ends[i].high == ends[i - 1].high) continue;
         directory[(ends[i].high << tree->skip >> (64 - tree->bits)) + 1]++;
@@ -436,40 +445,84 @@ static bool append_directory6(const struct site *site, const postern__end *ends,
     return true;
 }
 
-static bool append_part6(const struct site *site, const postern__end *ends, size_t count,
+static bool append_part6(const postern__site *site, const postern__end *ends, size_t count,
                          struct part *part) {
     if (count == 0) return true; /* as in most policies: then it takes no room */
     struct tree tree = {.keys = (uint32_t)count_keys(ends, count)};
     bool few = tree.keys / KEYS6 + 1 <= TOP_LINES;
     bool directory = false;
-    if (!append(site, few ? 8 : LINE, NULL, sizeof tree, &part->body)) return false;
+    if (!postern__site_append(site, few ? 8 : LINE, NULL, sizeof tree, &part->body)) return false;
     if (tree.keys >= DIRECTORY6_FROM && !append_directory6(site, ends, count, &tree, &directory))
         return false;
     if (!append_keys6(site, ends, count, &tree)) return false;
     if (!all_by_key(ends, count) && !append_lows(site, ends, count, &tree)) return false;
     part->shape = directory ? POSTERN__DIRECTORY : few ? POSTERN__FEW : POSTERN__TREE;
-    memcpy(made_at(site, part->body), &tree, sizeof tree);
+    memcpy(postern__site_at(site, part->body), &tree, sizeof tree);
     return true;
 }
 
 /* ---- Build --------------------------------------------------------------- */
 
-static bool append_intervals(const struct site *site, const postern__intervals *intervals,
+/* What follows the ranks are the answers that there are. */
+static void rank_answers(postern__rank *ranks, const int32_t *answers, size_t count,
+                         unsigned bits) {
+    uint32_t *words = postern__ranks_end(ranks, count);
+    for (size_t i = 0, place = 0; i < count; i++) {
+        if (answers[i] == POSTERN_NO_MATCH) continue;
+        postern__ranks_take(ranks, i);
+        postern__packed_put(words, bits, place++, (uint32_t)answers[i] + 1);
+    }
+    postern__ranks_count(ranks, count);
+}
+
+/* The answers of `count` intervals, packed. */
+static bool append_answers(const postern__site *site, const int32_t *answers, size_t count,
+                           struct part *part) {
+    int32_t greatest = POSTERN_NO_MATCH;
+    size_t some = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (answers[i] > greatest) greatest = answers[i];
+        some += answers[i] != POSTERN_NO_MATCH;
+    }
+    unsigned bits = postern__packed_bits((uint32_t)greatest + 1);
+    part->ranked = count >= RANKS_FROM && count - some >= count / RANKS_PART;
+    part->answer = (uint8_t)bits;
+    uint32_t behind;
+    if (part->ranked) {
+        if (!postern__ranks_append(site, count, &part->answers) ||
+            !postern__packed_append(site, some, bits, &behind))
+            return false;
+        rank_answers(postern__site_at(site, part->answers), answers, count, bits);
+        return true;
+    }
+    if (!postern__packed_append(site, count, bits, &part->answers)) return false;
+    uint32_t *words = postern__site_at(site, part->answers);
+    for (size_t i = 0; i < count; i++)
+        postern__packed_put(words, bits, i, (uint32_t)answers[i] + 1);
+    return true;
+}
+
+static bool append_intervals(const postern__site *site, const postern__intervals *intervals,
                              uint8_t family, postern__answer answer) {
     const postern__end *ends = POSTERN__AT(&intervals->ends, postern__end, 0);
     const int32_t *answers = POSTERN__AT(&intervals->answers, int32_t, 0);
     size_t count = intervals->ends.count;
-    struct part part = {.ends = (uint32_t)count, .inside = answers[0] >= 0};
-    bool done = family == 4 ? append_part4(site, ends, count, &part)
-                            : append_part6(site, ends, count, &part);
-    if (done && answer == POSTERN__LONGEST) {
-        done = append(site, 8, answers, (count + 1) * sizeof *answers, &part.answers);
+    struct part part = {.ends = (uint32_t)count, .answer = answers[0] >= 0};
+    bool done;
+    if (family == 4 && postern__blocks_suit(ends, count)) {
+        part.shape = POSTERN__BLOCKS;
+        done = postern__blocks_append(site, ends, answers, count, &part.body);
+    } else {
+        done = family == 4 ? append_part4(site, ends, count, &part)
+                           : append_part6(site, ends, count, &part);
+        if (done && answer == POSTERN__LONGEST)
+            done = append_answers(site, answers, count + 1, &part);
     }
-    if (done) ((struct part *)made_at(site, 0))[family == 4 ? 0 : 1] = part;
+    if (done) ((struct part *)postern__site_at(site, 0))[family == 4 ? 0 : 1] = part;
     return done;
 }
 
-static bool append_family(const struct site *site, const postern__prefix *prefixes, size_t count,
+static bool append_family(const postern__site *site, const postern__prefix *prefixes, size_t count,
                           uint8_t family, postern__answer answer) {
     postern__intervals intervals;
     if (!postern__intervals_build(prefixes, count, family, answer, &site->block->allocator,
@@ -483,10 +536,10 @@ static bool append_family(const struct site *site, const postern__prefix *prefix
 bool postern__cidr_build(const postern__prefix *prefixes, size_t count, postern__answer answer,
                          postern__vector *block, size_t *offset) {
     size_t before = block->count;
-    struct site site = {.block = block};
+    postern__site site = {.block = block};
     uint32_t ignored;
     /* The start itself is placed as seen from the start of the block. */
-    bool done = count <= INT32_MAX && append(&site, 8, NULL, sizeof(struct cidr_set), &ignored);
+    bool done = count <= INT32_MAX && postern__site_append(&site, 8, NULL, sizeof(struct cidr_set), &ignored);
     if (done) {
         site.start = block->count - sizeof(struct cidr_set);
         done = append_family(&site, prefixes, count, 4, answer) &&
@@ -501,7 +554,7 @@ bool postern__cidr_build(const postern__prefix *prefixes, size_t count, postern_
 }
 
 const char *postern__shape_name(postern__shape shape) {
-    static const char *const names[] = {"few", "tree", "directory"};
+    static const char *const names[] = {"few", "tree", "directory", "blocks"};
     return names[shape];
 }
 

@@ -12,7 +12,8 @@
  *    part IPv4 | part IPv6 | what IPv4 needs | what IPv6 needs
  *
  * The answers of membership alternate: whether the count is odd is the answer,
- * and there is no table.
+ * and there is no table. Others are packed into as few bits as they need; where
+ * there are very many and a quarter is none, only the rest, see packed.h.
  *
  * Few: a line or some (64 bytes: 16 keys of IPv4, 8 of IPv6), all compared.
  *
@@ -26,13 +27,16 @@
  *            /        |       \
  *    [ 10 20 30 ] [ 40 80 90 ] [ 95 ## ## ]
  *
- * Directory of IPv4: the first 16 bits of an address find its bucket, whose
- * ends are known by their last 16 bits. A window of a bucket, 32 ends, is
- * compared at once; a larger bucket is first halved down to a window.
+ * Directory of IPv4: the first bits of an address, 16 or some more, find its
+ * bucket, whose ends are known by their last 16 bits. A window of a bucket, 32
+ * ends, is compared at once; a larger bucket is first halved down to a window.
  *
  *    directory  [ 0 | 2 | 2 | 5 | ... ]     of 2^16 buckets, and the end
  *                 |   |________|
  *    ends       [ 00ff fffe | 1000 10ff ffff | ... ]
+ *
+ * Blocks: a million ends of IPv4 and more that hardly ever part 256 addresses,
+ * see blocks.h.
  *
  * IPv6 decides by the first 64 bits: its keys are those of the ends, each kept
  * once. Where an end is not the last address of its 64 bits, `starts` says
@@ -49,7 +53,8 @@
 typedef enum postern__shape {
     POSTERN__FEW,
     POSTERN__TREE,
-    POSTERN__DIRECTORY
+    POSTERN__DIRECTORY,
+    POSTERN__BLOCKS
 } postern__shape;
 
 /* Appends to `block` (a vector of bytes) a set of prefixes that can be found
@@ -64,7 +69,7 @@ bool postern__cidr_build(const postern__prefix *prefixes, size_t count, postern_
 /* What the set answers for `address`: 0 or an index, or POSTERN_NO_MATCH.
  * `set` is the start that build gave; `simd`, no more than the processor has.
  * Allocates nothing. Its time is bounded: at most a dozen lines, or as many halvings
- * of a bucket and two windows, and then at most 28 halvings of lows. */
+ * of a bucket and a window, and then at most 28 halvings of lows. */
 int32_t postern__cidr_find(const void *set, postern__simd simd, const postern__address *address);
 
 /* What was chosen for a family, for tests, benchmarks and reports. */
@@ -73,7 +78,7 @@ typedef struct postern__cidr_report {
     size_t ends;
 } postern__cidr_report;
 
-/* "few", "tree" or "directory". */
+/* "few", "tree", "directory" or "blocks". */
 const char *postern__shape_name(postern__shape shape);
 
 postern__cidr_report postern__cidr_describe(const void *set, uint8_t family);

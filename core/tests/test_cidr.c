@@ -442,8 +442,59 @@ static void too_many_prefixes_are_refused(void) {
     postern__vector_free(&block);
 }
 
+/* Sets too large for a scan, whose answers can be told by arithmetic: members at
+ * equal distances, and two within members, the last of them deeper. */
+static void finds_in_large_sets(void) {
+    enum { MANY = 600000 };
+    static const struct {
+        const char *name;
+        unsigned length;
+        uint64_t distance;
+        postern__shape longest;
+    } rows[] = {
+        {"networks", 24, 3 * 256, POSTERN__BLOCKS},
+        {"hosts", 32, 7000, POSTERN__DIRECTORY}, /* with ranks, and 2^17 buckets */
+    };
+    postern__prefix *prefixes = malloc((MANY + 2) * sizeof *prefixes);
+    if (prefixes == NULL) abort();
+    random_state = 44;
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        postern__vector members, longest;
+        size_t offset;
+        for (uint64_t i = 0; i < MANY; i++) {
+            postern__address address = {.high = i * rows[row].distance << 32, .family = 4};
+            prefixes[i] = cut(address, rows[row].length);
+        }
+        prefixes[MANY] = cut(prefixes[1000].address, 32);
+        prefixes[MANY + 1] = cut(prefixes[2000].address, 30);
+        bool built = build(prefixes, MANY + 2, POSTERN__MEMBERSHIP, &members, &offset);
+        if (build(prefixes, MANY + 2, POSTERN__LONGEST, &longest, &offset) && built) {
+            CHECK(postern__cidr_describe(longest.items, 4).shape == rows[row].longest);
+            CHECK_ROW(longest.count <= 6 << 20, rows[row].name);
+            for (uint64_t i = 0; i < 30000; i++) {
+                uint64_t at = next_random() >> 32;
+                if (i % 2) at = random_below(MANY) * rows[row].distance + random_below(3) - 1;
+                if (i < 600) at = 1000 * (i % 2 + 1) * rows[row].distance + i / 2;
+                at &= UINT32_MAX;
+                postern__address probe = {.high = at << 32, .family = 4};
+                uint64_t index = at / rows[row].distance;
+                uint64_t inside = at % rows[row].distance >> (32 - rows[row].length);
+                int32_t expected = index < MANY && inside == 0 ? (int32_t)index : -1;
+                if (rows[row].length == 24 && at == 1000 * rows[row].distance) expected = MANY;
+                if (at - 2000 * rows[row].distance < 4 && (rows[row].length == 24 ||
+                    at > 2000 * rows[row].distance)) expected = MANY + 1;
+                check_find(&members, &longest, &probe, expected);
+            }
+        }
+        postern__vector_free(&longest);
+        postern__vector_free(&members);
+    }
+    free(prefixes);
+}
+
 TEST_MAIN(
     RUN(finds_what_a_scan_finds);
+    RUN(finds_in_large_sets);
     RUN(shapes_are_chosen);
     RUN(small_sets_are_small);
     RUN(neighbours_are_joined);

@@ -1,7 +1,8 @@
 /* Lookups of addresses among prefixes: postern's sets beside DPDK's rte_lpm,
  * rte_fib, rte_lpm6 and rte_fib6 and a plain radix tree.
  *
- *    bench_cidr              every case below: `make bench-structures`
+ *    bench_cidr              those cases below that have targets: `make bench-structures`
+ *    bench_cidr all          every case, and every path
  *    bench_cidr NAME SIZE    one of them: net4 1000
  *
  * The answers of all are compared with each other before anything is timed.
@@ -9,6 +10,7 @@
  * medians, and the least and the most. A dependent lookup has its address made
  * from the answer before it, by arithmetic no processor can foresee, as branches
  * can be: what it costs is the way through memory. DPDK runs without huge pages.
+ * Where POSTERN_BENCH_RESULTS names a file, every figure is a line in it.
  *
  * Built for this processor. DPDK's own flags name an old one and come later on
  * a command line, so CMakeLists.txt takes that one out. */
@@ -16,8 +18,13 @@
 
 #include "dpdk.h"
 #include "radix.h"
+#include "result.h"
+#include "targets.h"
 
-enum { ROUNDS = 11, MOST = 12 };
+enum { ROUNDS = 9, MOST = 12 };
+
+/* A plain radix of more takes most of the time of all. */
+enum { RADIX_MOST = 200000 };
 
 /* ---- Postern --------------------------------------------------------------- */
 
@@ -222,18 +229,106 @@ struct bench_case {
     enum mix mix;
     uint8_t family;
     size_t size;
+    bool usual; /* run when nothing is asked for */
 };
 
 static const struct bench_case cases[] = {
-    {"net4", NET, 4, 10},          {"net4", NET, 4, 100},
-    {"net4", NET, 4, 1000},        {"net4", NET, 4, 100000},
-    {"net4", NET, 4, 1000000},     {"host4", HOST, 4, 1000},
-    {"host4", HOST, 4, 100000},    {"host4", HOST, 4, 1000000},
-    {"net6", NET, 6, 10},          {"net6", NET, 6, 1000},
-    {"net6", NET, 6, 100000},      {"net6", NET, 6, 1000000},
-    {"allocated6", ALLOCATED, 6, 100000}, {"allocated6", ALLOCATED, 6, 1000000},
-    {"host6", HOST, 6, 100000},    {"host6", HOST, 6, 1000000},
+    {"net4", NET, 4, 10, true},           {"net4", NET, 4, 100, true},
+    {"net4", NET, 4, 1000, true},         {"net4", NET, 4, 100000, true},
+    {"net4", NET, 4, 1000000, true},      {"host4", HOST, 4, 1000, false},
+    {"host4", HOST, 4, 100000, false},    {"host4", HOST, 4, 1000000, false},
+    {"net6", NET, 6, 10, false},          {"net6", NET, 6, 1000, false},
+    {"net6", NET, 6, 100000, false},      {"net6", NET, 6, 1000000, true},
+    {"allocated6", ALLOCATED, 6, 100000, false}, {"allocated6", ALLOCATED, 6, 1000000, false},
+    {"host6", HOST, 6, 100000, false},    {"host6", HOST, 6, 1000000, false},
 };
+
+/* ---- Results ----------------------------------------------------------------- */
+
+static const struct contestant *contestant_of(const struct contestant *all, size_t count,
+                                              const char *name) {
+    for (size_t c = 0; c < count; c++) {
+        if (strcmp(all[c].name, name) == 0 && all[c].self != NULL) return &all[c];
+    }
+    return NULL;
+}
+
+static double median_of(const struct contestant *all, const struct contestant *one, int form) {
+    return times[one - all][form][ROUNDS / 2];
+}
+
+static void note_size(struct targets *targets, const struct bench_case *from,
+                      const struct contestant *ours, const struct contestant *fib) {
+    if (from->size < 1000000 || from->mix != NET) return;
+    if (from->family == 4) {
+        add_target(targets, (struct target){.figure = ours->memory, .goal = 8, .unit = "MiB"},
+                   ours->name, "net4 1M memory");
+        add_target(targets, (struct target){.figure = ours->build, .goal = 0.5, .unit = "s"},
+                   ours->name, "net4 1M build");
+    } else if (fib != NULL) {
+        struct target smaller = {.figure = fib->memory / ours->memory, .goal = 100,
+                                 .at_least = true, .unit = "x"};
+        add_target(targets, smaller, ours->name, "net6 1M memory, rte_fib6 to ours");
+    }
+}
+
+/* How many times ours goes into the other's time. */
+static void note_speed(struct targets *targets, const struct contestant *all,
+                       const struct contestant *ours, const struct contestant *other, int form,
+                       double goal, const char *of, const char *kind) {
+    if (other == NULL) return;
+    char what[48];
+    snprintf(what, sizeof what, "%s %s, %s, %s", of, kind, form == 0 ? "throughput" : "dependent",
+             other->name);
+    struct target target = {.figure = median_of(all, other, form) / median_of(all, ours, form),
+                            .goal = goal, .at_least = true, .unit = "x"};
+    add_target(targets, target, ours->name, what);
+}
+
+static void note_stream(struct targets *targets, const struct bench_case *from, enum kind kind,
+                        const struct contestant *all, size_t count) {
+    const struct contestant *lpm = contestant_of(all, count, "rte_lpm");
+    const struct contestant *fib = contestant_of(all, count, "rte_fib");
+    const struct contestant *fib6 = contestant_of(all, count, "rte_fib6");
+    for (size_t c = 0; c < 2 && from->mix == NET; c++) { /* by the best path */
+        const struct contestant *ours = &all[c];
+        if (kind == UNI) note_size(targets, from, ours, fib6);
+        if (from->family == 4 && from->size == 10) {
+            struct target tiny = {.figure = median_of(all, ours, 0), .goal = 10, .unit = "ns"};
+            if (kind == HIT) add_target(targets, tiny, ours->name, "net4 10 hit, throughput");
+        } else if (from->family == 4 && from->size <= 1000) {
+            if (kind == HIT)
+                note_speed(targets, all, ours, lpm, 0, 0.25,
+                           from->size == 100 ? "net4 100" : "net4 1000", kinds[kind]);
+        } else if (from->family == 4 && from->size >= 1000000 && kind != SKEW) {
+            note_speed(targets, all, ours, lpm, 1, 3, "net4 1M", kinds[kind]);
+            note_speed(targets, all, ours, fib, 1, 3, "net4 1M", kinds[kind]);
+            note_speed(targets, all, ours, lpm, 0, 1, "net4 1M", kinds[kind]);
+        } else if (from->family == 6 && from->size >= 1000000 && kind == HIT) {
+            note_speed(targets, all, ours, fib6, 0, 2, "net6 1M", kinds[kind]);
+        }
+    }
+}
+
+static void append_results(const struct bench_case *from, enum kind kind,
+                           const struct contestant *all, size_t count) {
+    for (size_t c = 0; c < count; c++) {
+        char family[24];
+        snprintf(family, sizeof family, "%s %s", from->name, kinds[kind]);
+        for (int form = 0; form < 2 && all[c].self != NULL; form++) {
+            bench_result row = {.name = all[c].name, .family = family, .size = from->size,
+                                .form = form == 0 ? "throughput" : "dependent", .unit = "ns"};
+            bench_result_append(&row, times[c][form], ROUNDS);
+        }
+        if (kind != UNI || all[c].self == NULL) continue;
+        double memory = all[c].memory;
+        bench_result_append(&(bench_result){.name = all[c].name, .family = from->name,
+                                            .size = from->size, .unit = "MiB"},
+                            &memory, 1);
+    }
+}
+
+/* ---- Cases --------------------------------------------------------------------- */
 
 #define RUNNERS(name) .answers = name##_answers, .throughput = name##_throughput, \
                       .dependent = name##_dependent
@@ -241,10 +336,11 @@ static const struct bench_case cases[] = {
 /* Ours by the best path first: the answers and ratios of the rest are measured
  * by it. Its two sets on every other path as well. */
 static size_t enter_ours(struct contestant *all, const postern__prefix *prefixes, size_t count,
-                         uint8_t family) {
+                         uint8_t family, bool every_path) {
     static char names[6][32];
     size_t entered = 0;
-    for (int simd = (int)postern__simd_best(); simd >= POSTERN__SCALAR; simd--) {
+    int best = (int)postern__simd_best();
+    for (int simd = best; simd >= (every_path ? POSTERN__SCALAR : best); simd--) {
         for (int answer = POSTERN__LONGEST; answer >= POSTERN__MEMBERSHIP; answer--) {
             char *name = names[entered];
             snprintf(name, sizeof names[0], "%s, %s",
@@ -275,7 +371,8 @@ static size_t enter_peers(struct contestant *all, const struct bench_case *from,
     size_t entered = 0;
     struct contestant radix = {.name = "plain radix", RUNNERS(radix4)};
     if (from->family == 6) radix = (struct contestant){.name = "plain radix", RUNNERS(radix6)};
-    build_radix(&radix, prefixes, count);
+    radix.why = "it would take most of the time";
+    if (count <= RADIX_MOST) build_radix(&radix, prefixes, count);
     all[entered++] = radix;
 #ifdef BENCH_DPDK
     size_t deep = count_deep(prefixes, count, from->family);
@@ -304,7 +401,7 @@ static size_t enter_peers(struct contestant *all, const struct bench_case *from,
 
 static void leave(struct contestant *all, size_t ours, size_t count) {
     for (size_t c = 0; c < ours; c++) free_ours(all[c].self);
-    free_radix(all[ours].self);
+    if (all[ours].self != NULL) free_radix(all[ours].self);
 #ifdef BENCH_DPDK
     for (size_t c = ours + 1; c < count; c++) {
         if (all[c].self == NULL) continue;
@@ -318,11 +415,12 @@ static void leave(struct contestant *all, size_t ours, size_t count) {
 #endif
 }
 
-static void run_case(const struct bench_case *from, struct stream *stream) {
+static void run_case(const struct bench_case *from, bool every_path, struct stream *stream,
+                     struct targets *targets) {
     postern__prefix *prefixes = must(malloc(from->size * sizeof *prefixes));
     struct contestant all[MOST];
     size_t count = draw_prefixes(from->mix, from->family, prefixes, from->size);
-    size_t ours = enter_ours(all, prefixes, count, from->family);
+    size_t ours = enter_ours(all, prefixes, count, from->family, every_path);
     size_t entered = ours + enter_peers(all + ours, from, prefixes, count);
     const struct ours *members = all[1].self;
     postern__cidr_report report = postern__cidr_describe(members->set, from->family);
@@ -336,6 +434,8 @@ static void run_case(const struct bench_case *from, struct stream *stream) {
         check_answers(all, entered, stream);
         time_stream(all, entered, stream);
         print_stream(kinds[kind], all, entered);
+        note_stream(targets, from, (enum kind)kind, all, entered);
+        append_results(from, (enum kind)kind, all, entered);
         fflush(stdout);
     }
     leave(all, ours, entered);
@@ -343,7 +443,9 @@ static void run_case(const struct bench_case *from, struct stream *stream) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 1 && argc != 3) die("usage: bench_cidr [NAME SIZE]");
+    bool every = argc == 2 && strcmp(argv[1], "all") == 0;
+    if (argc != 1 && argc != 3 && !every) die("usage: bench_cidr [all | NAME SIZE]");
+    struct targets targets = {.count = 0};
     struct stream stream = {.ipv4 = must(malloc(STREAM * sizeof(uint32_t))),
                             .ipv6 = must(malloc(STREAM * sizeof(pair))),
                             .bytes = must(malloc(STREAM * sizeof(struct bytes)))};
@@ -359,9 +461,11 @@ int main(int argc, char **argv) {
         const struct bench_case *one = &cases[i];
         if (argc == 3 && strcmp(one->name, argv[1]) != 0) continue;
         if (argc == 3 && one->size != strtoul(argv[2], NULL, 10)) continue;
-        run_case(one, &stream);
+        if (argc == 1 && !one->usual) continue;
+        run_case(one, every || argc == 3, &stream, &targets);
         any = true;
     }
+    print_targets(&targets);
     free(stream.bytes);
     free(stream.ipv6);
     free(stream.ipv4);
