@@ -30,7 +30,7 @@ extern "C" {
 
 /* ffi:begin (plain declarations from here to ffi:end; LuaJIT reads them) */
 
-enum { POSTERN_HTTP_ABI = 2 }; /* changes whenever a declaration below does */
+enum { POSTERN_HTTP_ABI = 3 }; /* changes whenever a declaration below does */
 
 uint32_t postern_http_abi(void);
 
@@ -225,6 +225,30 @@ int32_t postern_json_raw(postern_json *writer, const char *json, size_t length);
  * It holds until the writer is used again. */
 int32_t postern_json_text(const postern_json *writer, postern_span *out, postern_error *error);
 
+/* ---- Reading calls ------------------------------------------------------ */
+
+/* A call to be decided, as the native protocol has it, where it is plain: an
+ * object of these members and no other, each once, and of texts in ASCII, where
+ * `/`, `"` and `\` alone may be escaped. What is absent has a NULL text. */
+typedef struct postern_http_call {
+    postern_span api, stage, method, path, raw_path, host, scheme, peer, client_ip, vpce,
+        principal;
+    /* The object as it stands: names, none of them twice in any letter case, to
+     * texts or lists of texts. */
+    postern_span headers;
+} postern_http_call;
+
+/* Reads a JSON text that is one call. The spans point into it, and those of
+ * texts with escapes into `room`, which has `length` bytes. 0 where it is
+ * anything but a plain call: right or wrong, it is for others to say. */
+int32_t postern_http_read_call(const char *json, size_t length, char *room,
+                               postern_http_call *call);
+
+/* Reads one that is a list of 1 to `most` calls. How many there are, or -1 where
+ * any of them is not plain. */
+int32_t postern_http_read_calls(const char *json, size_t length, char *room,
+                                postern_http_call *calls, uint32_t most);
+
 /* ---- Sockets, as the system knows them ---------------------------------- */
 
 /* What a server needs of Linux and an event loop does not offer. Descriptors
@@ -271,6 +295,21 @@ int32_t postern_http_reuse_port(int32_t fd, postern_error *error);
 
 /* Keeps a descriptor from programs that are run. */
 int32_t postern_http_close_on_exec(int32_t fd, postern_error *error);
+
+enum {
+    POSTERN_HTTP_LATER = -1, /* nothing has come, or nothing is taken, at the moment */
+    POSTERN_HTTP_BROKEN = -2 /* the connection is of no use any more */
+};
+
+/* Takes what has come on a connection that does not block, `size` bytes at most,
+ * 1 or more. How many, 0 when the peer says nothing more, or one of the above. */
+int32_t postern_http_receive(int32_t fd, char *bytes, uint32_t size);
+
+/* Sends what is taken at once. How many bytes were, or one of the above. */
+int32_t postern_http_send(int32_t fd, const char *bytes, size_t length);
+
+/* The time since some moment that stays, in seconds. */
+double postern_http_seconds(void);
 
 /* ffi:end */
 

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -138,4 +139,32 @@ int32_t postern_http_close_on_exec(int32_t fd, postern_error *error) {
     int flags = fcntl(fd, F_GETFD);
     if (flags >= 0 && fcntl(fd, F_SETFD, flags | FD_CLOEXEC) == 0) return POSTERN_OK;
     return fail(error, "no descriptor");
+}
+
+/* ---- Connections --------------------------------------------------------- */
+
+static int32_t reason_of(void) {
+    return errno == EAGAIN || errno == EWOULDBLOCK ? POSTERN_HTTP_LATER : POSTERN_HTTP_BROKEN;
+}
+
+int32_t postern_http_receive(int32_t fd, char *bytes, uint32_t size) {
+    ssize_t came;
+    do {
+        came = recv(fd, bytes, size < INT32_MAX ? size : INT32_MAX, 0);
+    } while (came < 0 && errno == EINTR);
+    return came >= 0 ? (int32_t)came : reason_of();
+}
+
+int32_t postern_http_send(int32_t fd, const char *bytes, size_t length) {
+    ssize_t sent;
+    do {
+        sent = send(fd, bytes, length < INT32_MAX ? length : INT32_MAX, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent >= 0 ? (int32_t)sent : reason_of();
+}
+
+double postern_http_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }

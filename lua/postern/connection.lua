@@ -8,6 +8,10 @@
 -- those do: `read_start`, `read_stop`, `try_write`, `write`, `shutdown`; so TLS is a stream over
 -- one.
 --
+-- Where the front can tell when a stream's descriptor is readable, what comes is read from there
+-- and answered at once, as long as nothing has to wait: neither becomes a string of Lua. Whatever
+-- else happens is done as for any stream.
+--
 -- A connection is always in one of these; each but the first has its limit in seconds:
 --
 --    working   a handler runs                     idle      no request has begun
@@ -42,6 +46,37 @@ local CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
 local CLOSE, KEEP, NO_BODY = http.CLOSE, http.KEEP, http.NO_BODY
 
 
+-- ---- Listening ---------------------------------------------------------------------------------
+
+
+-- Only one of two may look at a descriptor: the stream does while it writes.
+local function listen(self)
+    if self.ready then
+        self.ready:start()
+    else
+        self.stream:read_start(self.on_bytes)
+    end
+end
+
+
+local function stop_listening(self)
+    if self.ready then
+        self.ready:stop()
+    else
+        self.stream:read_stop()
+    end
+end
+
+
+-- From now on the stream reads as any other does.
+local function be_a_stream(self)
+    if self.ready then
+        self.ready:close()
+        self.ready = nil
+    end
+end
+
+
 -- ---- Ending ------------------------------------------------------------------------------------
 
 
@@ -52,6 +87,7 @@ function Connection:close()
     end
     self.closed = true
     self.input = nil
+    be_a_stream(self)
     self.front:forget(self)
     local task = self.task
     self.task = nil
@@ -70,10 +106,14 @@ local function finish(self)
     self.input = nil
     self.state, self.deadline = "lingering", self.front.clock + LINGER
     self.lingered = 0
+    if self.ready then
+        be_a_stream(self)
+        self.stopped = true
+    end
     self.stream:shutdown()
     if self.stopped then
         self.stopped = false
-        self.stream:read_start(self.on_bytes)
+        listen(self)
     end
 end
 
@@ -100,6 +140,8 @@ local function flush(self)
         return
     elseif not sent and name ~= "EAGAIN" then
         return self:close()
+    elseif self.ready then
+        self.ready:stop()
     end
     self.writing = true
     self.state, self.deadline = "writing", self.front.clock + self.front.limits.write_seconds
@@ -113,6 +155,9 @@ local function on_written(self, err)
         return self:close()
     elseif not self.closed then
         self.state = "working"
+        if self.ready and not (self.ended or self.stopped) then
+            self.ready:start()
+        end
         advance(self)
     end
 end
@@ -200,6 +245,12 @@ end
 
 -- One request, if there is a whole one.
 local function step(self)
+    if self.whole then
+        self.whole, self.part = false, nil
+        answer(self)
+        self.reader:reset()
+        return
+    end
     local complete, rest = self.reader:feed(self.input, self.at)
     if complete then
         self.part = nil
@@ -218,8 +269,13 @@ local function step(self)
 end
 
 
+local function has_input(self)
+    return self.whole or self.input ~= nil
+end
+
+
 local function is_ready(self)
-    return self.input and not (self.last or self.closed or self.writing)
+    return has_input(self) and not (self.last or self.closed or self.writing)
         and self.queued < MOST_QUEUED
 end
 
@@ -275,7 +331,7 @@ local function settle(self)
     elseif self.last then
         finish(self)
         return false
-    elseif self.input then
+    elseif has_input(self) then
         return true
     elseif self.ended or (self.front.draining and not self.part) then
         self:close()
@@ -288,7 +344,7 @@ local function settle(self)
     end
     if self.stopped then
         self.stopped = false
-        self.stream:read_start(self.on_bytes)
+        listen(self)
     end
     return false
 end
@@ -296,7 +352,7 @@ end
 
 -- Works until something has to be waited for.
 function advance(self)
-    if self.input and not (self.busy or self.writing or self.last) then
+    if has_input(self) and not (self.busy or self.writing or self.last) then
         self.inside = true
         self.task = self.front.perform(pump, self)
         self.inside = false
@@ -319,7 +375,7 @@ local function take_bytes(self, chunk)
         advance(self)
     elseif #self.input >= MOST_WAITING and not self.stopped then
         self.stopped = true
-        self.stream:read_stop()
+        stop_listening(self)
     end
 end
 
@@ -344,6 +400,101 @@ local function on_bytes(self, err, chunk)
         self:close()
     else
         take_end(self)
+    end
+end
+
+
+-- ---- At once -----------------------------------------------------------------------------------
+
+
+-- Answers a request that is whole, unless it has to wait, or the connection is to do more than go
+-- on. Answers whether it did.
+local function answer_at_once(self)
+    local front, message = self.front, self.message
+    local keep_alive = message:take()
+    if not keep_alive or message.minor == 0 or message.method == "HEAD" or front.draining
+        or self.requests + 1 >= front.limits.requests then
+        return false
+    end
+    local ok, status, headers, body = pcall(front.handle_at_once, message)
+    if not ok or not status then
+        return false -- what is wrong with it the other way finds out, too
+    end
+    self.part = nil
+    self.requests = self.requests + 1
+    front.requests = front.requests + 1
+    put(self, status, headers, body)
+    self.reader:reset()
+    return true
+end
+
+
+-- Hands over what is to say, if the peer takes it. Answers whether it did.
+local function send_at_once(self)
+    local left = self.writer:send(self.fd)
+    if left ~= 0 then
+        return false
+    end
+    self.queued = 0
+    self.state, self.deadline = "idle", self.front.clock + self.front.limits.idle_seconds
+    return true
+end
+
+
+-- What has come was not a request, one that has to wait, or several.
+local function take_rest(self, complete, came, left)
+    if left > 0 then
+        self.input, self.at = http.left(came, left), 1
+    end
+    if complete then
+        self.whole = true
+    elseif complete == false then
+        note_part(self)
+    else
+        refuse(self, self.reader:answer())
+    end
+    advance(self)
+end
+
+
+local function take_received(self)
+    local complete, came, left = self.reader:receive(self.fd)
+    if complete and left == 0 and self.front.handle_at_once and answer_at_once(self) then
+        if not send_at_once(self) then
+            advance(self)
+        end
+    elseif complete == false and came == http.LATER then
+        return
+    elseif complete == false and came == 0 then
+        self.ready:stop()
+        take_end(self)
+    elseif complete == false and came == http.BROKEN then
+        self:close()
+    else
+        take_rest(self, complete, came, left)
+    end
+end
+
+
+-- The descriptor can be read.
+local function on_ready(self, err)
+    if self.closed then
+        return
+    elseif err then
+        self:close()
+    elseif self.input or self.busy or self.writing or self.last then
+        -- Behind what is not answered yet.
+        local chunk = http.receive(self.fd)
+        if chunk == "" then
+            self.ready:stop()
+            take_end(self)
+        elseif chunk then
+            take_bytes(self, chunk)
+        elseif chunk == nil then
+            self:close()
+        end
+    else
+        take_received(self)
     end
 end
 
@@ -379,13 +530,18 @@ function _M.new(stream, front, peer_of, routes, tls)
         }),
         input = nil, at = 1, part = nil,
         writer = http.writer(), queued = 0,
+        whole = false, ready = nil, fd = nil,
         busy = false, inside = false, writing = false, stopped = false, task = nil,
         last = false, dirty = false, ended = false, closed = false, requests = 0,
         state = "head", deadline = front.clock + limits.head_seconds,
     }, Connection)
     self.on_bytes = protected(self, on_bytes)
     self.on_written = protected(self, on_written)
-    stream:read_start(self.on_bytes)
+    if front.watch_stream then
+        self.ready = front.watch_stream(stream, protected(self, on_ready))
+        self.fd = self.ready and self.ready.fd
+    end
+    listen(self)
     return self
 end
 

@@ -58,7 +58,9 @@ end
 -- @tparam table options `handle` (a function of a message that answers status, headers and body; it
 -- may wait and raise), `fault` (a function of a message: what is answered when that failed),
 -- `new_id`, `now` and `monotonic` (clocks, in seconds), `perform` (see `postern.task`),
--- `close_stream`, `log`, `limits` (any of `LIMITS`)
+-- `close_stream`, `log`, `limits` (any of `LIMITS`); optionally `handle_at_once` (a function of a
+-- message that answers as `handle` does, without waiting, or nil where it cannot) and
+-- `watch_stream` (see `readiness` of `postern.host.uv_loop`)
 -- @treturn Front with `open` (connections now), `accepted`, `requests`, `answers` (status to how
 -- many), `counts`
 function _M.new(options)
@@ -68,6 +70,7 @@ function _M.new(options)
     end
     local self = setmetatable({
         handle = options.handle, fault = options.fault, new_id = options.new_id,
+        handle_at_once = options.handle_at_once, watch_stream = options.watch_stream,
         perform = options.perform, close_stream = options.close_stream, log = options.log,
         now = options.now, monotonic = options.monotonic, limits = limits,
         lines = response.lines(), tick = tick_of(limits),

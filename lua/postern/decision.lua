@@ -169,6 +169,15 @@ function _M.sealed(kept)
 end
 
 
+--- What a decision shares with others: they differ from it in what is asked, and in nothing that is
+-- answered, as long as nobody has added to them.
+-- @tparam Decision decision
+-- @treturn Seal|nil nil where it was not made by `sealed`
+function _M.seal_of(decision)
+    return getmetatable(decision) == Sealed and rawget(decision, 1) or nil
+end
+
+
 local NOBODY = { entries = function() return {} end, deciding = function() return nil end }
 NOBODY.__index = NOBODY
 

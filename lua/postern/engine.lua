@@ -1025,4 +1025,19 @@ function _M.decide(estate, request)
 end
 
 
+--- Decides a plain request at once, where that can be done: nothing is waited for.
+-- @tparam table estate
+-- @tparam table request as for `decide_plain` of `postern.plan`; nothing of it is kept
+-- @treturn Decision|nil as of `decide`, sealed; nil: that one has to be asked
+function _M.decide_at_once(estate, request)
+    local known = estate.plans
+    if estate.hooks or not known then
+        return nil
+    end
+    local ok, decision = pcall(known.decide_plain, known, request)
+    known.wanted = nil -- the table is its owner's to fill anew
+    return ok and decision or nil
+end
+
+
 return _M

@@ -1129,4 +1129,12 @@ function Estate:authorize(request)
 end
 
 
+--- Decides a plain request at once, without waiting, where that can be done.
+-- @tparam table request as for `decide_plain` of `postern.plan`; nothing of it is kept
+-- @treturn Decision|nil the one that `authorize` would answer; nil: ask that
+function Estate:authorize_at_once(request)
+    return engine.decide_at_once(self, request)
+end
+
+
 return _M

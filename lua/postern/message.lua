@@ -79,6 +79,21 @@ function Message:header(name)
 end
 
 
+--- The body where it stands, without a string.
+-- @treturn cdata good until the request is answered
+-- @treturn number how many bytes
+function Message:span()
+    return self.reader:span()
+end
+
+
+--- Whether the target has a query, an empty one too.
+-- @treturn boolean
+function Message:has_query()
+    return self.reader:has_query()
+end
+
+
 --- Takes up the request that the reader has completed, in place of the one before.
 -- @treturn boolean whether its connection may be used again
 function Message:take()

@@ -456,6 +456,17 @@ function Plans:decide(request)
     if type(request) ~= "table" or getmetatable(request) ~= nil or not is_plain(request) then
         return nil
     end
+    return self:decide_plain(request)
+end
+
+
+--- The same for a request that is plain: a table without a metatable, whose members are texts, and
+-- none but those that a plan can do with; `headers` and `query` may be left out, no plan has to do
+-- with them. Whoever asks has seen to that.
+-- @tparam table request
+-- @treturn Decision|nil
+function Plans:decide_plain(request)
+    self.wanted = nil
     local api, path, peer = call_of(self, request)
     if not api then
         return nil

@@ -309,6 +309,14 @@ function Reload:authorize(request)
 end
 
 
+--- The same at once, for a plain request, where that can be done.
+-- @tparam table request as for `authorize_at_once` of `postern.estate`
+-- @treturn Decision|nil nil: ask `authorize`
+function Reload:authorize_at_once(request)
+    return self.generation.estate:authorize_at_once(request)
+end
+
+
 --- Ends watching, and the estate. Nobody may ask it any more.
 function Reload:close()
     if self.watching then

@@ -136,11 +136,23 @@ local function handler(self)
         if not protocol then
             return 404, response.JSON, response.problem(404)
         end
-        local status, headers, body, why = protocol:handle(message, self.telemetry.ask)
+        local status, headers, body, why = protocol:handle(message, self.telemetry.ask,
+                                                           self.telemetry.at_once)
         if why then
             note(self, message, why)
         end
         return status, headers, body
+    end
+end
+
+
+local function handler_at_once(self)
+    return function(message)
+        local protocol = find_protocol(message)
+        if protocol and protocol.handle_at_once then
+            return protocol:handle_at_once(message, self.telemetry.at_once)
+        end
+        return nil
     end
 end
 
@@ -239,6 +251,8 @@ function _M.new(options)
     self.routes = routes.new(endpoints)
     self.front = connections.new({
         handle = handler(self), fault = on_fault, new_id = id_maker(),
+        handle_at_once = handler_at_once(self),
+        watch_stream = function(stream, fn) return host.loop:readiness(stream, fn) end,
         now = host.now, monotonic = host.monotonic,
         perform = function(fn, argument) return host:perform(fn, argument) end,
         close_stream = function(stream) host.loop:close_handle(stream) end,

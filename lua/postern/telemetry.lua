@@ -47,7 +47,9 @@ _M.FAMILIES = {
 --- Makes one.
 -- @tparam table options `front` (see `postern.connections`), `reload` (see `postern.reload`; its
 -- `on_outcome` becomes ours), `now` and `monotonic` (clocks, in seconds), `worker` (a number)
--- @treturn Telemetry `ask(request)` decides with `reload`, and counts the decision
+-- @treturn Telemetry `ask(request)` decides with `reload`, and counts the decision; `at_once` does
+-- so where nothing has to be waited for, see `authorize_at_once` of `postern.estate`, and answers
+-- nil where something may have to
 function _M.new(options)
     local store = metrics.new(metrics.memory(), { families = _M.FAMILIES })
     local reload, monotonic = options.reload, options.monotonic
@@ -58,6 +60,14 @@ function _M.new(options)
         local began = monotonic()
         local decision = reload:authorize(request)
         store:decision(decision, monotonic() - began)
+        return decision
+    end
+    function self.at_once(request)
+        local began = monotonic()
+        local decision = reload:authorize_at_once(request)
+        if decision then
+            store:decision(decision, monotonic() - began)
+        end
         return decision
     end
     local function note_success()

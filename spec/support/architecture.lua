@@ -30,7 +30,7 @@ _M.LUA = {
     "traceparent", "audit/plain", "audit/mask", "audit/event", "audit/line", "audit/shipper",
     "audit", "response", "message", "connection", "connections", "telemetry", "routes",
     "settings", "protocol/operator", "protocol/options", "protocol/message", "protocol/peers",
-    "protocol/mapping", "protocol/call", "protocol/native", "protocol/verdict",
+    "protocol/mapping", "protocol/call", "protocol/plain", "protocol/native", "protocol/verdict",
     "protocol/origin", "protocol/forward", "protocol/ext_authz", "protocol/opa",
     "protocol/catalogue", "protocol/entities", "protocol/search", "protocol/authzen",
     "protocols", "server", "resty/options", "resty/lint", "resty/reports", "resty/board",

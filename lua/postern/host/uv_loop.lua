@@ -187,6 +187,48 @@ function Loop:turn(fn)
 end
 
 
+local Readiness = {}
+Readiness.__index = Readiness
+
+
+--- Begins to watch.
+function Readiness:start()
+    self.poll:start("r", self.fn)
+end
+
+
+--- Ends watching, until `start`.
+function Readiness:stop()
+    self.poll:stop()
+end
+
+
+--- Ends watching for good.
+function Readiness:close()
+    self.poll:stop() -- from now on the stream may use its descriptor
+    self.loop:close_handle(self.poll)
+end
+
+
+--- Watches whether a stream can be read, for whoever reads its descriptor himself. Only one of the
+-- two may be used at a time: while the stream reads or writes later, nothing is watched.
+-- @param stream connected
+-- @tparam function fn called when there is something to read, or with an error; it must not raise
+-- @treturn table|nil `fd`, `start()`, `stop()` and `close()`, which comes before the stream's; nil
+-- for what is no stream of libuv
+function Loop:readiness(stream, fn)
+    if type(stream) ~= "userdata" then
+        return nil
+    end
+    local fd = stream:fileno()
+    local poll = fd and uv.new_poll(fd)
+    if not poll then
+        return nil
+    end
+    return setmetatable({ loop = self, fd = fd, fn = fn, poll = self:adopt(poll) }, Readiness)
+end
+
+
 --- Waits for an operation, in a task; see `Tasks:await`.
 function Loop:await(seconds, begin)
     return self.tasks:await(seconds, begin)

@@ -11,16 +11,23 @@
 -- In a batch what cannot be read is a deny of its own, with `error`. What keeps the whole from
 -- being read is 400 with `message`, `line` and `column`.
 --
--- *Dependencies*: postern.document, postern.json, postern.protocol.call,
--- postern.protocol.message, postern.protocol.options, postern.protocol.peers
+-- Plain calls are decided at once where the host can do that: no document, hardly a table, and an
+-- answer that was written before.
+--
+-- *Dependencies*: postern.decision, postern.document, postern.json, postern.protocol.call,
+-- postern.protocol.message, postern.protocol.options, postern.protocol.peers,
+-- postern.protocol.plain
 --
 -- @module postern.protocol.native
+local new_table = require("table.new")
+local decisions = require("postern.decision")
 local document = require("postern.document")
 local json = require("postern.json")
 local calls = require("postern.protocol.call")
 local messages = require("postern.protocol.message")
 local options = require("postern.protocol.options")
 local peers = require("postern.protocol.peers")
+local plain = require("postern.protocol.plain")
 
 
 local _M = {}
@@ -60,6 +67,8 @@ local function read_options(given)
     end
     local self = {
         prefix = given.prefix, most = given.most or MOST, kept = {}, count = 0,
+        -- Texts of decisions by their seal, as long as that is in use.
+        sealed = setmetatable({}, { __mode = "k" }),
     }
     for _, name in ipairs({ "peers", "explain" }) do
         if given[name] then
@@ -213,6 +222,18 @@ local function text_of(self, decision, explained)
 end
 
 
+-- The text of a decision that was made at once. They share it with all others of their seal.
+local function sealed_text(self, decision)
+    local seal = decisions.seal_of(decision)
+    local text = self.sealed[seal]
+    if not text then
+        text = write(self.out, decision, false)
+        self.sealed[seal] = text
+    end
+    return text
+end
+
+
 -- A request of a batch that cannot be read.
 local function unread_text(self, err)
     return self.out:reset():object()
@@ -240,8 +261,24 @@ end
 -- ---- Answering -------------------------------------------------------------
 
 
-local function decide(self, doc, node, ask, explained)
-    local request, err = calls.read(doc, node)
+local function read_document(self, body)
+    local doc, err = document.shared(body, "body")
+    if not doc then
+        return nil, refuse(self, 400, err.message, err)
+    end
+    return doc
+end
+
+
+local function decide(self, body, ask, explained)
+    local request, err = plain.read(body), nil
+    if not request then
+        local doc, status, headers, text, why = read_document(self, body)
+        if not doc then
+            return status, headers, text, why
+        end
+        request, err = calls.read(doc, doc:root())
+    end
     if not request then
         return refuse(self, 400, err.message, err)
     end
@@ -265,7 +302,12 @@ end
 
 -- Waiting for one of them, others may be answered: all are read before, and nothing is left in the
 -- writer meanwhile.
-local function decide_all(self, doc, node, ask, explained)
+local function decide_any(self, body, ask, explained)
+    local doc, status, headers, text, why = read_document(self, body)
+    if not doc then
+        return status, headers, text, why
+    end
+    local node = doc:root()
     if doc:kind(node) ~= "array" then
         return refuse(self, 400, ("the batch is %s: give a list of requests")
             :format(doc:describe(node)), { line = 1, column = 1 })
@@ -281,6 +323,27 @@ local function decide_all(self, doc, node, ask, explained)
         end
     end
     return 200, JSON_HEADERS, "[" .. table.concat(list, ",") .. "]"
+end
+
+
+-- A batch of plain calls, each at once where that can be done.
+local function decide_plain(self, list, ask, at_once)
+    local texts = new_table(list.count, 0)
+    for i = 1, list.count do
+        local decision = at_once and at_once(plain.passing_item(list, i))
+        texts[i] = decision and sealed_text(self, decision)
+            or text_of(self, ask(plain.item(list, i)), false)
+    end
+    return 200, JSON_HEADERS, "[" .. table.concat(texts, ",") .. "]"
+end
+
+
+local function decide_all(self, body, ask, explained, at_once)
+    local list = not explained and plain.list(body, self.most)
+    if list then
+        return decide_plain(self, list, ask, at_once)
+    end
+    return decide_any(self, body, ask, explained)
 end
 
 
@@ -325,7 +388,7 @@ local function decider_of(self, message)
 end
 
 
-local function answer(self, message, ask)
+local function answer(self, message, ask, at_once)
     local decider = decider_of(self, message)
     if not decider then
         return refuse(self, 404, "Not Found")
@@ -343,27 +406,46 @@ local function answer(self, message, ask)
             return refuse(self, 403, "explanations are for listed peers")
         end
     end
-    local doc, err = document.shared(message.body or "", "body")
-    if not doc then
-        return refuse(self, 400, err.message, err)
-    end
-    return decider(self, doc, doc:root(), ask, explained)
+    return decider(self, message.body or "", ask, explained, at_once)
 end
 
 
 --- Answers a message.
 -- @tparam table message see `postern.protocol.message`
 -- @tparam function ask decides a request
+-- @tparam[opt] function at_once decides a plain one without waiting, or answers nil; see
+-- `authorize_at_once` of `postern.estate`
 -- @treturn number status
 -- @treturn {table,...} headers, shared: not to be changed
 -- @treturn string body
 -- @treturn string|nil why it is refused, for the operator
-function Native:handle(message, ask)
-    local ok, status, headers, body, why = pcall(answer, self, message, ask)
+function Native:handle(message, ask, at_once)
+    local ok, status, headers, body, why = pcall(answer, self, message, ask, at_once)
     if not ok then
         return 500, JSON_HEADERS, '{"message":"Internal Server Error"}', tostring(status)
     end
     return status, headers, body, why
+end
+
+
+--- Answers a message at once, without waiting, where that can be done.
+-- @tparam table message also with `span`, a method that answers where the body stands and how long
+-- it is
+-- @tparam function at_once as for `handle`
+-- @treturn number|nil status; nil: ask `handle`, nothing was done
+-- @treturn {table,...} headers, shared: not to be changed
+-- @treturn string body
+function Native:handle_at_once(message, at_once)
+    if message.path ~= (self.prefix or message.endpoint or PREFIX) or message:has_query()
+        or refusal(self, message) then
+        return nil
+    end
+    local request = plain.passing(message:span())
+    local decision = request and at_once(request)
+    if not decision then
+        return nil
+    end
+    return 200, JSON_HEADERS, sealed_text(self, decision)
 end
 
 
