@@ -311,6 +311,9 @@ int32_t postern_http_send(int32_t fd, const char *bytes, size_t length);
 /* The time since some moment that stays, in seconds. */
 double postern_http_seconds(void);
 
+/* How many of the bounds, which ascend, are below a value. */
+uint32_t postern_http_place(const double *bounds, uint32_t count, double value);
+
 /* ffi:end */
 
 #if defined(__GNUC__)

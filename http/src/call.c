@@ -1,4 +1,7 @@
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "postern_http.h"
 #include "span.h"
@@ -15,35 +18,42 @@ typedef struct reader {
 
 /* ---- Pieces -------------------------------------------------------------- */
 
-static void skip_space(reader *in) {
-    while (in->at < in->end &&
-           (*in->at == ' ' || *in->at == '\t' || *in->at == '\r' || *in->at == '\n'))
-        in->at++;
+static inline bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static bool take(reader *in, char wanted) {
-    skip_space(in);
+static inline void skip_space(reader *in) {
+    while (in->at < in->end && is_space(*in->at)) in->at++;
+}
+
+static inline bool take(reader *in, char wanted) {
+    if (in->at < in->end && *in->at != wanted) skip_space(in);
     if (in->at == in->end || *in->at != wanted) return false;
     in->at++;
     return true;
 }
 
 /* ASCII that stands for itself in a JSON string. */
-static bool is_plain(char c) {
+static inline bool is_plain(char c) {
     return (unsigned char)c >= ' ' && (unsigned char)c < 0x80 && c != '"' && c != '\\';
 }
 
-/* Up to the first byte that does not, eight at a time. */
-static const char *plain_end(const char *at, const char *end) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
-    for (; end - at >= 8; at += 8) {
-        uint64_t word;
-        memcpy(&word, at, sizeof word);
-        uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
-        uint64_t found = word | ((word - ones * ' ') & ~word) | ((quote - ones) & ~quote) |
-            ((backslash - ones) & ~backslash);
-        if (found & high) break;
+/* Up to the first byte that does not, sixteen at a time where that is known to
+ * be had. */
+static inline const char *plain_end(const char *at, const char *end) {
+#if defined(__SSE2__)
+    const __m128i space = _mm_set1_epi8(' '), quote = _mm_set1_epi8('"'),
+                  backslash = _mm_set1_epi8('\\');
+    for (; end - at >= 16; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        /* Signed: what is no ASCII is below all of it. */
+        __m128i found = _mm_or_si128(_mm_cmplt_epi8(bytes, space),
+                                     _mm_or_si128(_mm_cmpeq_epi8(bytes, quote),
+                                                  _mm_cmpeq_epi8(bytes, backslash)));
+        int places = _mm_movemask_epi8(found);
+        if (places != 0) return at + __builtin_ctz((unsigned)places);
     }
+#endif
     while (at < end && is_plain(*at)) at++;
     return at;
 }

@@ -168,3 +168,9 @@ double postern_http_seconds(void) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
+
+uint32_t postern_http_place(const double *bounds, uint32_t count, double value) {
+    uint32_t place = 0;
+    while (place < count && value > bounds[place]) place++;
+    return place;
+}

@@ -416,9 +416,11 @@ local function answer_at_once(self)
         or self.requests + 1 >= front.limits.requests then
         return false
     end
-    local ok, status, headers, body = pcall(front.handle_at_once, message)
-    if not ok or not status then
-        return false -- what is wrong with it the other way finds out, too
+    self.trying = true
+    local status, headers, body = front.handle_at_once(message)
+    self.trying = false
+    if not status then
+        return false
     end
     self.part = nil
     self.requests = self.requests + 1
@@ -499,9 +501,30 @@ local function on_ready(self, err)
 end
 
 
+-- What is wrong with a request that raised at once, the other way finds out, too.
+local function try_the_other_way(self)
+    self.trying, self.whole = false, true
+    advance(self)
+end
+
+
+-- Compiled code cannot return to a pcall, but it can begin a function that is compiled: this one.
+local function done()
+end
+
+
+local function run(fn, self, ...)
+    fn(self, ...)
+    done()
+end
+
+
 local function protected(self, fn)
     return function(...)
-        local ok, why = pcall(fn, self, ...)
+        local ok, why = pcall(run, fn, self, ...)
+        if not ok and self.trying then
+            ok, why = pcall(try_the_other_way, self)
+        end
         if not ok then
             self.front.log("a connection raised: " .. tostring(why))
             self.inside = false
@@ -530,7 +553,7 @@ function _M.new(stream, front, peer_of, routes, tls)
         }),
         input = nil, at = 1, part = nil,
         writer = http.writer(), queued = 0,
-        whole = false, ready = nil, fd = nil,
+        whole = false, trying = false, ready = nil, fd = nil,
         busy = false, inside = false, writing = false, stopped = false, task = nil,
         last = false, dirty = false, ended = false, closed = false, requests = 0,
         state = "head", deadline = front.clock + limits.head_seconds,

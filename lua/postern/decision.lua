@@ -165,7 +165,7 @@ end
 -- seal's `trace` reads
 -- @treturn Decision as of `new`
 function _M.sealed(kept)
-    return setmetatable(kept, Sealed)
+    return (setmetatable(kept, Sealed)) -- no tail call: compiled code takes only so many
 end
 
 

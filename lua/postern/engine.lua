@@ -1025,7 +1025,8 @@ function _M.decide(estate, request)
 end
 
 
---- Decides a plain request at once, where that can be done: nothing is waited for.
+--- Decides a plain request at once, where that can be done: nothing is waited for. It may raise;
+-- then there is no decision, and `decide` has to be asked. (A pcall here would end the compiled way.)
 -- @tparam table estate
 -- @tparam table request as for `decide_plain` of `postern.plan`; nothing of it is kept
 -- @treturn Decision|nil as of `decide`, sealed; nil: that one has to be asked
@@ -1034,9 +1035,9 @@ function _M.decide_at_once(estate, request)
     if estate.hooks or not known then
         return nil
     end
-    local ok, decision = pcall(known.decide_plain, known, request)
+    local decision = known:decide_plain(request)
     known.wanted = nil -- the table is its owner's to fill anew
-    return ok and decision or nil
+    return decision
 end
 
 

@@ -1129,11 +1129,12 @@ function Estate:authorize(request)
 end
 
 
---- Decides a plain request at once, without waiting, where that can be done.
+--- Decides a plain request at once, without waiting, where that can be done. It may raise; then ask
+-- `authorize`, too.
 -- @tparam table request as for `decide_plain` of `postern.plan`; nothing of it is kept
 -- @treturn Decision|nil the one that `authorize` would answer; nil: ask that
 function Estate:authorize_at_once(request)
-    return engine.decide_at_once(self, request)
+    return (engine.decide_at_once(self, request)) -- no tail call: compiled code takes only so many
 end
 
 

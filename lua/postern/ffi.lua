@@ -577,6 +577,8 @@ int32_t postern_http_receive(int32_t fd, char *bytes, uint32_t size);
 int32_t postern_http_send(int32_t fd, const char *bytes, size_t length);
 
 double postern_http_seconds(void);
+
+uint32_t postern_http_place(const double *bounds, uint32_t count, double value);
 ]]
 
 local tls_declarations = [[

@@ -271,7 +271,8 @@ function Reader:header(name)
     if count == 0 then
         return nil, 0
     end
-    return ffi.string(span.text, span.length), count
+    local value = ffi.string(span.text, span.length)
+    return value, count
 end
 
 

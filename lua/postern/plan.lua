@@ -441,9 +441,9 @@ local function decide_by(self, plan, request, api, path, skip, peer)
     if not seal then
         return nil
     end
-    return decisions.sealed({ seal, api, method, path, skip, peer, request.client_ip,
-                              request.scheme, second,
-                              seal.by and question:statement(seal.by) or -1 })
+    return (decisions.sealed({ seal, api, method, path, skip, peer, request.client_ip,
+                               request.scheme, second,
+                               seal.by and question:statement(seal.by) or -1 }))
 end
 
 
@@ -456,7 +456,7 @@ function Plans:decide(request)
     if type(request) ~= "table" or getmetatable(request) ~= nil or not is_plain(request) then
         return nil
     end
-    return self:decide_plain(request)
+    return (self:decide_plain(request)) -- no tail call: compiled code takes only so many
 end
 
 
@@ -480,7 +480,7 @@ function Plans:decide_plain(request)
     end
     local plan = find(self, api, stage, request)
     if plan then
-        return decide_by(self, plan, request, api, path, skip, peer)
+        return (decide_by(self, plan, request, api, path, skip, peer))
     elseif plan == nil then
         self.wanted, self.stage = request, stage
     end

@@ -313,7 +313,7 @@ end
 -- @tparam table request as for `authorize_at_once` of `postern.estate`
 -- @treturn Decision|nil nil: ask `authorize`
 function Reload:authorize_at_once(request)
-    return self.generation.estate:authorize_at_once(request)
+    return (self.generation.estate:authorize_at_once(request)) -- no tail call, see there
 end
 
 

@@ -5,8 +5,8 @@
 -- it is told to stop; then it lets what has begun come to its end, for a limited time.
 --
 -- *Dependencies*: dkjson, postern.ffi, postern.config, postern.crypto, postern.connections,
--- postern.protocols, postern.response, postern.routes, postern.settings, postern.telemetry,
--- postern.host.uv_listener, postern.protocol.operator
+-- postern.protocols, postern.response, postern.routes, postern.settings, postern.sockets,
+-- postern.telemetry, postern.host.uv_listener, postern.protocol.operator
 --
 -- @module postern.server
 local json = require("dkjson")
@@ -18,6 +18,7 @@ local protocols = require("postern.protocols")
 local response = require("postern.response")
 local routes = require("postern.routes")
 local settings = require("postern.settings")
+local sockets = require("postern.sockets")
 local telemetry = require("postern.telemetry")
 local listeners = require("postern.host.uv_listener")
 local operator = require("postern.protocol.operator")
@@ -259,7 +260,7 @@ function _M.new(options)
         log = function(line) host:log(line) end, limits = self.settings.limits,
     })
     self.telemetry = telemetry.new({ front = self.front, reload = reload, now = host.now,
-        monotonic = host.monotonic, worker = self.worker })
+        monotonic = sockets.seconds, worker = self.worker })
     self.stopping, self.stopped = host:ticket(), host:ticket()
     return self
 end

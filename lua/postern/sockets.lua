@@ -1,7 +1,7 @@
 --- Sockets, as the system knows them: what a server needs and an event loop does not offer.
 --
 -- Descriptors are numbers and stay with whoever has them. `http/include/postern_http.h` has the
--- rules.
+-- rules. Reading a clock, and sorting what it says, is here as well.
 --
 -- *Dependencies*: postern.ffi
 --
@@ -108,6 +108,37 @@ end
 function _M.close_on_exec(fd)
     check_descriptor(fd)
     return result_of(library().postern_http_close_on_exec(fd, err))
+end
+
+
+-- Loaded here and not when first used: a call through a value that can change does not compile.
+local available, loaded = pcall(core.http)
+
+--- The time since some moment that stays. Reading it compiles, which a call of libuv does not.
+-- Raises when the HTTP library is not there.
+-- @treturn number seconds
+function _M.seconds()
+    if not available then
+        error(loaded, 2)
+    end
+    return (loaded.postern_http_seconds())
+end
+
+
+--- Numbers in ascending order, for `place`.
+-- @tparam {number,...} numbers
+-- @treturn Bounds
+function _M.bounds(numbers)
+    return { count = #numbers, numbers = ffi.new("double[?]", #numbers, numbers) }
+end
+
+
+--- Where among bounds a number is. In C, since a loop would end the compiled way.
+-- @tparam Bounds bounds
+-- @tparam number value
+-- @treturn number 1 where no bound is below it, and one more for each that is
+function _M.place(bounds, value)
+    return (loaded.postern_http_place(bounds.numbers, bounds.count, value)) + 1
 end
 
 

@@ -1,12 +1,13 @@
 --- What a server counts: decisions as they are made; connections, answers and reloads when somebody
 -- wants to know.
 --
--- *Dependencies*: dkjson, postern.metrics, postern.response
+-- *Dependencies*: dkjson, postern.metrics, postern.response, postern.sockets
 --
 -- @module postern.telemetry
 local json = require("dkjson")
 local metrics = require("postern.metrics")
 local response = require("postern.response")
+local sockets = require("postern.sockets")
 
 
 local _M = {}
@@ -53,6 +54,7 @@ _M.FAMILIES = {
 function _M.new(options)
     local store = metrics.new(metrics.memory(), { families = _M.FAMILIES })
     local reload, monotonic = options.reload, options.monotonic
+    local bounds = sockets.bounds(store.durations.bounds)
     local self = setmetatable({
         metrics = store, front = options.front, reload = reload, worker = options.worker,
     }, Telemetry)
@@ -66,7 +68,8 @@ function _M.new(options)
         local began = monotonic()
         local decision = reload:authorize_at_once(request)
         if decision then
-            store:decision(decision, monotonic() - began)
+            local seconds = monotonic() - began
+            store:decision(decision, seconds, sockets.place(bounds, seconds))
         end
         return decision
     end

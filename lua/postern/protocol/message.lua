@@ -26,7 +26,8 @@ local SPACE, TAB = (" "):byte(), ("\t"):byte()
 -- @treturn number how many there are
 function _M.header(message, name)
     if message.header then
-        return message:header(name)
+        local value, count = message:header(name) -- no tail call: compiled code takes only so many
+        return value, count
     end
     local values = message.headers[name]
     if not values then

@@ -37,11 +37,12 @@ local function read_one(text, length)
 end
 
 
+-- Calls at the end of functions are in brackets here: compiled code takes only so many tail calls.
 local function text_of(span)
     if span.text == nil then
         return nil
     end
-    return string_of(span.text, span.length)
+    return (string_of(span.text, span.length))
 end
 
 
@@ -84,7 +85,7 @@ function _M.passing(text, length)
     if not read_one(text, length) then
         return nil
     end
-    return fill(passing, one)
+    return (fill(passing, one))
 end
 
 
@@ -126,7 +127,7 @@ end
 -- @tparam number i from 1
 -- @treturn table as `passing`
 function _M.passing_item(list, i)
-    return fill(passing, list.calls[i - 1])
+    return (fill(passing, list.calls[i - 1]))
 end
 
 
