@@ -130,6 +130,11 @@ const postern_http_message *postern_http_read(const postern_http *reader);
 int32_t postern_http_find(const postern_http *reader, const char *name, size_t length,
                           postern_span *value);
 
+/* The value of a header that is there exactly once, with 1 to `most` bytes and no
+ * control character: 1; otherwise 0. */
+int32_t postern_http_find_single(const postern_http *reader, const char *name, size_t length,
+                                 size_t most, postern_span *value);
+
 /* The status code with which a server tells a client why it was refused: 400,
  * 413, 431, 500, 501 or 505; 0 as long as nothing is. */
 int32_t postern_http_answer(const postern_http *reader);

@@ -595,6 +595,12 @@ int32_t postern_http_flags(const postern_http *reader) {
     return message->minor == 0 ? flags | POSTERN_HTTP_KEEP : flags;
 }
 
+int32_t postern_http_find_single(const postern_http *reader, const char *name, size_t length,
+                                 size_t most, postern_span *value) {
+    return postern_http_find(reader, name, length, value) == 1 && value->length > 0 &&
+        value->length <= most && memchr(value->text, '\t', value->length) == NULL;
+}
+
 int32_t postern_http_answer(const postern_http *reader) {
     return reader->answer;
 }

@@ -459,10 +459,32 @@ local function take_rest(self, complete, came, left)
 end
 
 
+-- The requests behind one that was answered at once.
+local function take_more(self, came, left)
+    while left > 0 do
+        if self.queued >= MOST_QUEUED then
+            self.input, self.at = http.left(came, left), 1
+            return advance(self)
+        end
+        local complete, rest = self.reader:feed_left(came, left)
+        if not complete or not answer_at_once(self) then
+            return take_rest(self, complete, came, rest)
+        end
+        left = rest
+    end
+    if not send_at_once(self) then
+        advance(self)
+    end
+end
+
+
 local function take_received(self)
     local complete, came, left = self.reader:receive(self.fd)
-    if complete and left == 0 and self.front.handle_at_once and answer_at_once(self) then
-        if not send_at_once(self) then
+    if complete and self.front.handle_at_once and answer_at_once(self) then
+        -- One request at a time is the common case, see `pump`.
+        if left > 0 then
+            take_more(self, came, left)
+        elseif not send_at_once(self) then
             advance(self)
         end
     elseif complete == false and came == http.LATER then

@@ -1026,18 +1026,19 @@ end
 
 
 --- Decides a plain request at once, where that can be done: nothing is waited for. It may raise;
--- then there is no decision, and `decide` has to be asked. (A pcall here would end the compiled way.)
+-- then there is no decision, and `decide` has to be asked. A pcall here would end the compiled way.
 -- @tparam table estate
 -- @tparam table request as for `decide_plain` of `postern.plan`; nothing of it is kept
 -- @treturn Decision|nil as of `decide`, sealed; nil: that one has to be asked
+-- @treturn boolean|nil true where such requests cannot be decided at once
 function _M.decide_at_once(estate, request)
     local known = estate.plans
     if estate.hooks or not known then
-        return nil
+        return nil, true
     end
-    local decision = known:decide_plain(request)
+    local decision, never = known:decide_plain(request)
     known.wanted = nil -- the table is its owner's to fill anew
-    return decision
+    return decision, never
 end
 
 

@@ -1133,8 +1133,10 @@ end
 -- `authorize`, too.
 -- @tparam table request as for `decide_plain` of `postern.plan`; nothing of it is kept
 -- @treturn Decision|nil the one that `authorize` would answer; nil: ask that
+-- @treturn boolean|nil true where such requests cannot be decided at once
 function Estate:authorize_at_once(request)
-    return (engine.decide_at_once(self, request)) -- no tail call: compiled code takes only so many
+    local decision, never = engine.decide_at_once(self, request)
+    return decision, never -- no tail call: compiled code takes only so many
 end
 
 

@@ -467,6 +467,9 @@ const postern_http_message *postern_http_read(const postern_http *reader);
 int32_t postern_http_find(const postern_http *reader, const char *name, size_t length,
                           postern_span *value);
 
+int32_t postern_http_find_single(const postern_http *reader, const char *name, size_t length,
+                                 size_t most, postern_span *value);
+
 int32_t postern_http_answer(const postern_http *reader);
 
 typedef struct postern_http_writer postern_http_writer;

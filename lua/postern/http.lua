@@ -129,6 +129,20 @@ function Reader:receive(fd)
 end
 
 
+--- Takes the last bytes of what was received.
+-- @tparam number came how many bytes came
+-- @tparam number count how many of them were not taken
+-- @treturn boolean|nil as `feed`
+-- @treturn number how many of them were not taken now; 0 when they are refused
+function Reader:feed_left(came, count)
+    local state = lib.postern_http_feed(self.handle, arrived + (came - count), count, consumed, err)
+    if state == lib.POSTERN_HTTP_REFUSED then
+        return nil, 0
+    end
+    return state == lib.POSTERN_HTTP_COMPLETE, count - tonumber(consumed[0])
+end
+
+
 --- Takes what has come on a connection that does not block.
 -- @tparam number fd
 -- @treturn string|boolean|nil empty when the peer says nothing more; false when nothing has come;
@@ -273,6 +287,18 @@ function Reader:header(name)
     end
     local value = ffi.string(span.text, span.length)
     return value, count
+end
+
+
+--- A header that is there exactly once, with something in it and no control character.
+-- @tparam string name in lower case
+-- @tparam number most bytes
+-- @treturn string|nil
+function Reader:single(name, most)
+    if lib.postern_http_find_single(self.handle, name, #name, most, span) == 0 then
+        return nil
+    end
+    return (ffi.string(span.text, span.length))
 end
 
 

@@ -64,7 +64,8 @@ end
 -- none); optionally `routes`, and `tls`: what is known of the peer's certificate
 -- @treturn Message `method`; `path`, `query` (nil without `?`) and `target` (both), as they were
 -- sent, undecoded; `minor`; `headers` (lower-case name to a list of values), `body`, `peer`,
--- `tls`, `id`; and `endpoint`, the prefix that led to who answers
+-- `tls`, `id`; and `endpoint`, the prefix that led to who answers. Who is asked at once and cannot
+-- answer may leave word in `never_at_once` for when he is asked again
 function _M.new(parts)
     return setmetatable(parts, Message)
 end
@@ -78,6 +79,15 @@ function Message:header(name)
     -- No tail calls here and below: compiled code takes only so many.
     local value, count = self.reader:header(name)
     return value, count
+end
+
+
+--- One header that is there exactly once, with something in it and no control character.
+-- @tparam string name in lower case
+-- @tparam number most bytes
+-- @treturn string|nil
+function Message:single(name, most)
+    return (self.reader:single(name, most))
 end
 
 
@@ -101,7 +111,7 @@ end
 -- @treturn boolean whether its connection may be used again
 function Message:take()
     self.target, self.query, self.headers, self.body, self.id = nil, nil, nil, nil, nil
-    self.endpoint = nil
+    self.endpoint, self.never_at_once = nil, nil
     local keep_alive
     self.method, self.path, self.minor, keep_alive = self.reader:request()
     return keep_alive

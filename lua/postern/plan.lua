@@ -465,6 +465,7 @@ end
 -- with them. Whoever asks has seen to that.
 -- @tparam table request
 -- @treturn Decision|nil
+-- @treturn boolean|nil true where it is known that there is no plan for such requests
 function Plans:decide_plain(request)
     self.wanted = nil
     local api, path, peer = call_of(self, request)
@@ -484,7 +485,7 @@ function Plans:decide_plain(request)
     elseif plan == nil then
         self.wanted, self.stage = request, stage
     end
-    return nil
+    return nil, plan == false
 end
 
 

@@ -312,8 +312,10 @@ end
 --- The same at once, for a plain request, where that can be done.
 -- @tparam table request as for `authorize_at_once` of `postern.estate`
 -- @treturn Decision|nil nil: ask `authorize`
+-- @treturn boolean|nil true where such requests cannot be decided at once
 function Reload:authorize_at_once(request)
-    return (self.generation.estate:authorize_at_once(request)) -- no tail call, see there
+    local decision, never = self.generation.estate:authorize_at_once(request)
+    return decision, never -- no tail call, see there
 end
 
 

@@ -150,10 +150,14 @@ end
 local function handler_at_once(self)
     return function(message)
         local protocol = find_protocol(message)
-        if protocol and protocol.handle_at_once then
-            return protocol:handle_at_once(message, self.telemetry.at_once)
+        if not protocol or not protocol.handle_at_once then
+            return nil
         end
-        return nil
+        local status, headers, body, why = protocol:handle_at_once(message, self.telemetry.at_once)
+        if why then
+            note(self, message, why)
+        end
+        return status, headers, body
     end
 end
 

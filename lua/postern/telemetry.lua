@@ -66,12 +66,12 @@ function _M.new(options)
     end
     function self.at_once(request)
         local began = monotonic()
-        local decision = reload:authorize_at_once(request)
+        local decision, never = reload:authorize_at_once(request)
         if decision then
             local seconds = monotonic() - began
             store:decision(decision, seconds, sockets.place(bounds, seconds))
         end
-        return decision
+        return decision, never
     end
     local function note_success()
         store:set("postern_policy_last_success_timestamp_seconds", nil, options.now())

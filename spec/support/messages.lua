@@ -33,6 +33,18 @@ function _M.message(method, target, members)
 end
 
 
+--- A request as it is when everything of it has been asked for.
+-- @tparam table request its headers and query may be functions
+-- @treturn table
+function _M.told(request)
+    local told = {}
+    for name, value in pairs(request) do
+        told[name] = type(value) == "function" and assert(value()) or value
+    end
+    return told
+end
+
+
 --- A POST of JSON.
 function _M.post(target, body, members)
     members = members or {}

@@ -121,7 +121,7 @@ local function read_address(profile, message)
 end
 
 
-local function read(self, message)
+local function read_by(make, self, message)
     local profile = self.profile
     if not self.peers:admits(message) then
         return nil, ("`%s` is none of the peers that may say what was called")
@@ -140,7 +140,14 @@ local function read(self, message)
     if not call.address then
         return nil, err
     end
-    return origins.request(message, call, self)
+    local request
+    request, err = make(message, call, self)
+    return request, err
+end
+
+
+local function read(self, message)
+    return read_by(origins.request, self, message)
 end
 
 
@@ -211,6 +218,25 @@ end
 -- @treturn string|nil why it is refused, for the operator, where no decision says so
 function Forward:handle(message, ask)
     return self.verdict:give(read, self, message, ask)
+end
+
+
+--- Answers a message at once, without waiting, where that can be done.
+-- @tparam table message
+-- @tparam function at_once decides a plain request without waiting, or answers nil; see
+-- `authorize_at_once` of `postern.estate`
+-- @treturn number|nil status; nil: ask `handle`, nothing was done
+-- @treturn {table,...} headers
+-- @treturn string|nil body
+-- @treturn string|nil for the operator, as of `handle`
+function Forward:handle_at_once(message, at_once)
+    local request = read_by(origins.passing, self, message)
+    local decision = request and at_once(request)
+    if not decision then
+        return nil
+    end
+    local status, headers, body, why = self.verdict:of(decision, message)
+    return status, headers, body, why
 end
 
 

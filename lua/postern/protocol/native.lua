@@ -270,8 +270,13 @@ local function read_document(self, body)
 end
 
 
-local function decide(self, body, ask, explained)
-    local request, err = plain.read(body), nil
+-- The headers of a plain call are read when somebody wants to know; where it is known that a
+-- decision goes the long way, a document is the shorter one.
+local function decide(self, message, ask, explained)
+    local body, request, err = message.body or "", nil, nil
+    if not message.never_at_once then
+        request = plain.read(body)
+    end
     if not request then
         local doc, status, headers, text, why = read_document(self, body)
         if not doc then
@@ -330,18 +335,25 @@ end
 local function decide_plain(self, list, ask, at_once)
     local texts = new_table(list.count, 0)
     for i = 1, list.count do
-        local decision = at_once and at_once(plain.passing_item(list, i))
-        texts[i] = decision and sealed_text(self, decision)
-            or text_of(self, ask(plain.item(list, i)), false)
+        local decision, never = at_once(plain.passing_item(list, i))
+        if decision then
+            texts[i] = sealed_text(self, decision)
+        elseif i == 1 and never then
+            return nil
+        else
+            texts[i] = text_of(self, ask(plain.item(list, i)), false)
+        end
     end
-    return 200, JSON_HEADERS, "[" .. table.concat(texts, ",") .. "]"
+    return "[" .. table.concat(texts, ",") .. "]"
 end
 
 
-local function decide_all(self, body, ask, explained, at_once)
-    local list = not explained and plain.list(body, self.most)
-    if list then
-        return decide_plain(self, list, ask, at_once)
+local function decide_all(self, message, ask, explained, at_once)
+    local body = message.body or ""
+    local list = at_once and not explained and plain.list(body, self.most)
+    local text = list and decide_plain(self, list, ask, at_once)
+    if text then
+        return 200, JSON_HEADERS, text
     end
     return decide_any(self, body, ask, explained)
 end
@@ -406,7 +418,7 @@ local function answer(self, message, ask, at_once)
             return refuse(self, 403, "explanations are for listed peers")
         end
     end
-    return decider(self, message.body or "", ask, explained, at_once)
+    return decider(self, message, ask, explained, at_once)
 end
 
 
@@ -441,8 +453,12 @@ function Native:handle_at_once(message, at_once)
         return nil
     end
     local request = plain.passing(message:span())
-    local decision = request and at_once(request)
+    if not request then
+        return nil
+    end
+    local decision, never = at_once(request)
     if not decision then
+        message.never_at_once = never
         return nil
     end
     return 200, JSON_HEADERS, sealed_text(self, decision)

@@ -26,6 +26,9 @@ local list_type = available and ffi.typeof("postern_http_call[?]") or nil
 local bytes_type = ffi.typeof("char[?]")
 
 
+-- Bytes of a call in a list: hardly one has less, and none: `{"api":""},`.
+local USUAL, SHORTEST = 120, 11
+
 -- What is unescaped goes there; a longer call is read by others.
 local ROOM = 65536
 local room = ffi.new("char[?]", ROOM)
@@ -107,13 +110,17 @@ end
 -- @tparam number most
 -- @treturn List|nil with `count`, for `item` and `passing_item`; nil: not all of them are plain
 function _M.list(text, most)
-    -- None is shorter: `{"api":""},`
-    local places = math.min(most, math.floor(#text / 11) + 1)
     if not available then
         return nil
     end
+    local places = math.min(most, math.floor(#text / USUAL) + 8)
     local calls_of, unescaped = list_type(places), bytes_type(#text)
     local count = lib.postern_http_read_calls(text, #text, unescaped, calls_of, places)
+    if count < 0 and places < most then
+        places = math.min(most, math.floor(#text / SHORTEST) + 1)
+        calls_of = list_type(places)
+        count = lib.postern_http_read_calls(text, #text, unescaped, calls_of, places)
+    end
     if count < 0 then
         return nil
     end

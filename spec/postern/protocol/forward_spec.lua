@@ -162,7 +162,7 @@ for profile in pairs(SENT) do
             messages.answer(PROTOCOLS[profile], messages.message("GET", "/auth", {
                 headers = headers_of(profile, { headers = { cookie = "a=1" } }),
             }), ask_estate)
-            local headers = asked[1].headers
+            local headers = messages.told(asked[1]).headers
             assert.same({ { "a=1" }, { "api.example.com" } }, { headers.cookie, headers.host })
             for name in pairs(headers_of(profile)) do
                 local kept = name == "x-sent-from" or name == "x-forwarded-for"
