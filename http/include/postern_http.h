@@ -313,6 +313,20 @@ int32_t postern_http_receive(int32_t fd, char *bytes, uint32_t size);
 /* Sends what is taken at once. How many bytes were, or one of the above. */
 int32_t postern_http_send(int32_t fd, const char *bytes, size_t length);
 
+/* A set of descriptors that are watched: itself one, which can be read while any
+ * of them can. An event loop watches the set alone; whoever it tells asks which
+ * ones they are. The caller closes it. -1 on failure. */
+int32_t postern_http_watch_new(postern_error *error);
+
+/* Watches a descriptor under a number, until it is left out or closed. */
+int32_t postern_http_watch_add(int32_t set, int32_t fd, uint32_t number, postern_error *error);
+void postern_http_watch_remove(int32_t set, int32_t fd);
+
+/* The numbers, `most` of them at most, of those that can be read, have ended or
+ * are broken at the moment. How many there are. */
+int32_t postern_http_watch_ready(int32_t set, uint32_t *numbers, uint32_t most);
+void postern_http_watch_close(int32_t set);
+
 /* The time since some moment that stays, in seconds. */
 double postern_http_seconds(void);
 

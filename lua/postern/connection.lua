@@ -49,7 +49,7 @@ local CLOSE, KEEP, NO_BODY = http.CLOSE, http.KEEP, http.NO_BODY
 -- ---- Listening ---------------------------------------------------------------------------------
 
 
--- Only one of two may look at a descriptor: the stream does while it writes.
+-- Either the front watches the descriptor or the stream does.
 local function listen(self)
     if self.ready then
         self.ready:start()
@@ -71,7 +71,7 @@ end
 -- From now on the stream reads as any other does.
 local function be_a_stream(self)
     if self.ready then
-        self.ready:close()
+        self.ready:stop()
         self.ready = nil
     end
 end
@@ -501,11 +501,9 @@ end
 
 
 -- The descriptor can be read.
-local function on_ready(self, err)
+local function on_ready(self)
     if self.closed then
         return
-    elseif err then
-        self:close()
     elseif self.input or self.busy or self.writing or self.last then
         -- Behind what is not answered yet.
         local chunk = http.receive(self.fd)

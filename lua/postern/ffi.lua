@@ -579,6 +579,14 @@ int32_t postern_http_receive(int32_t fd, char *bytes, uint32_t size);
 
 int32_t postern_http_send(int32_t fd, const char *bytes, size_t length);
 
+int32_t postern_http_watch_new(postern_error *error);
+
+int32_t postern_http_watch_add(int32_t set, int32_t fd, uint32_t number, postern_error *error);
+void postern_http_watch_remove(int32_t set, int32_t fd);
+
+int32_t postern_http_watch_ready(int32_t set, uint32_t *numbers, uint32_t most);
+void postern_http_watch_close(int32_t set);
+
 double postern_http_seconds(void);
 
 uint32_t postern_http_place(const double *bounds, uint32_t count, double value);

@@ -125,6 +125,77 @@ function _M.seconds()
 end
 
 
+-- ---- Watching ----------------------------------------------------------------------------------
+
+local Watch = {}
+Watch.__index = Watch
+
+-- As many are asked for at a time; what remains is told the next time.
+local MOST_READY = 64
+local ready = ffi.new("uint32_t[?]", MOST_READY)
+
+
+--- Makes a set of descriptors that are watched. A loop watches `fd` of it, and calls `tell` when
+-- that can be read.
+-- @treturn Watch|nil with `fd` and `count`
+-- @treturn string why not
+function _M.watch()
+    if not available then
+        return nil, loaded
+    end
+    local fd = loaded.postern_http_watch_new(err)
+    if fd < 0 then
+        return nil, ffi.string(err.message)
+    end
+    return setmetatable({ fd = fd, last = 0, count = 0, told = {} }, Watch)
+end
+
+
+--- Watches a descriptor.
+-- @tparam number fd
+-- @tparam function fn called when it can be read, has ended or is broken
+-- @treturn number|nil for `remove`
+-- @treturn string why not
+function Watch:add(fd, fn)
+    local number = self.last + 1
+    if loaded.postern_http_watch_add(self.fd, fd, number, err) ~= 0 then
+        return nil, ffi.string(err.message)
+    end
+    self.last = number < 2 ^ 32 - 1 and number or 0
+    self.told[number], self.count = fn, self.count + 1
+    return number
+end
+
+
+--- Ends watching a descriptor, before that is closed.
+-- @tparam number fd
+-- @tparam number number what `add` answered
+function Watch:remove(fd, number)
+    loaded.postern_http_watch_remove(self.fd, fd)
+    self.told[number], self.count = nil, self.count - 1
+end
+
+
+--- Calls the function of each descriptor that can be read at the moment. None may call this.
+function Watch:tell()
+    local count = loaded.postern_http_watch_ready(self.fd, ready, MOST_READY)
+    for i = 0, count - 1 do
+        local fn = self.told[ready[i]] -- none, when another's has removed it
+        if fn then
+            fn()
+        end
+    end
+end
+
+
+--- Closes the set; nothing is watched any more.
+function Watch:close()
+    loaded.postern_http_watch_close(self.fd)
+end
+
+
+-- ---- Clocks ------------------------------------------------------------------------------------
+
 --- Numbers in ascending order, for `place`.
 -- @tparam {number,...} numbers
 -- @treturn Bounds

@@ -20,8 +20,10 @@ local LONG = 5
 -- @tparam function handle of a message, may wait
 -- @tparam[opt] table limits of `postern.connections`
 -- @tparam[opt] string address
+-- @tparam[opt] table ways `watched`, whether descriptors are watched and read as the server does;
+-- `at_once`, a function that answers at once, or nil
 -- @treturn Serving `host`, `front`, `logged`, `port`
-function _M.start(handle, limits, address)
+function _M.start(handle, limits, address, ways)
     local self = setmetatable({ logged = {}, ids = 0 }, Serving)
     local host = hosts.new({ log = function(line) self.logged[#self.logged + 1] = line end })
     self.host = host
@@ -36,6 +38,10 @@ function _M.start(handle, limits, address)
         perform = function(fn, argument) return host:perform(fn, argument) end,
         close_stream = function(stream) host.loop:close_handle(stream) end,
         log = function(line) host:log(line) end,
+        handle_at_once = ways and ways.at_once,
+        watch_stream = ways and ways.watched and function(stream, fn)
+            return host.loop:readiness(stream, fn)
+        end,
     })
     host:block(function()
         self.listener = assert(listeners.bind(host, address or "127.0.0.1:0"))

@@ -3,10 +3,11 @@
 -- libuv's loop is the Lua state's; an object of this kind knows which handles on it are its own, so
 -- that closing it leaves none behind.
 --
--- *Dependencies*: luv, postern.task
+-- *Dependencies*: luv, postern.sockets, postern.task
 --
 -- @module postern.host.uv_loop
 local uv = require("luv")
+local sockets = require("postern.sockets")
 local tasks = require("postern.task")
 
 
@@ -191,41 +192,62 @@ local Readiness = {}
 Readiness.__index = Readiness
 
 
+-- Many descriptors are one handle: libuv would print a line for every peer that resets.
+local function watch_of(self)
+    local why
+    if self.watch then
+        return self.watch
+    end
+    self.watch, why = sockets.watch()
+    if not self.watch then
+        return nil, why
+    end
+    local watch = self.watch
+    self.watch_poll = self:adopt(uv.new_poll(watch.fd))
+    self.tell_watch = self:callback(function() watch:tell() end)
+    return watch
+end
+
+
 --- Begins to watch.
 function Readiness:start()
-    self.poll:start("r", self.fn)
+    local loop = self.loop
+    local watch = loop.watch
+    if not self.number then
+        self.number = assert(watch:add(self.fd, self.fn))
+        if watch.count == 1 then
+            loop.watch_poll:start("r", loop.tell_watch)
+        end
+    end
 end
 
 
---- Ends watching, until `start`.
+--- Ends watching, until `start`. To be called before the stream is closed.
 function Readiness:stop()
-    self.poll:stop()
+    local loop = self.loop
+    if self.number and loop.watch then
+        loop.watch:remove(self.fd, self.number)
+        self.number = nil
+        if loop.watch.count == 0 and not loop.watch_poll:is_closing() then
+            loop.watch_poll:stop()
+        end
+    end
 end
 
 
---- Ends watching for good.
-function Readiness:close()
-    self.poll:stop() -- from now on the stream may use its descriptor
-    self.loop:close_handle(self.poll)
-end
-
-
---- Watches whether a stream can be read, for whoever reads its descriptor himself. Only one of the
--- two may be used at a time: while the stream reads or writes later, nothing is watched.
+--- Watches whether a stream can be read, for whoever reads its descriptor himself. The stream
+-- itself must not read meanwhile.
 -- @param stream connected
--- @tparam function fn called when there is something to read, or with an error; it must not raise
--- @treturn table|nil `fd`, `start()`, `stop()` and `close()`, which comes before the stream's; nil
--- for what is no stream of libuv
+-- @tparam function fn called when there is something to read, when the peer says nothing more, and
+-- when the connection is broken; it must not raise
+-- @treturn table|nil `fd`, `start()` and `stop()`; nil for what is no stream of libuv, or when
+-- nothing can be watched
 function Loop:readiness(stream, fn)
-    if type(stream) ~= "userdata" then
+    local fd = type(stream) == "userdata" and stream:fileno()
+    if not fd or not watch_of(self) then
         return nil
     end
-    local fd = stream:fileno()
-    local poll = fd and uv.new_poll(fd)
-    if not poll then
-        return nil
-    end
-    return setmetatable({ loop = self, fd = fd, fn = fn, poll = self:adopt(poll) }, Readiness)
+    return setmetatable({ loop = self, fd = fd, fn = fn, number = nil }, Readiness)
 end
 
 
@@ -283,6 +305,10 @@ end
 function Loop:close()
     for handle in pairs(self.handles) do
         self:close_handle(handle)
+    end
+    if self.watch then
+        self.watch:close()
+        self.watch = nil
     end
     if not self.tasks:inside() then
         self:run_until(function() return next(self.handles) == nil end)
