@@ -131,6 +131,16 @@ end
 
 local advance
 
+local function write_later(self, text)
+    if self.ready then
+        self.ready:stop()
+    end
+    self.writing = true
+    self.state, self.deadline = "writing", self.front.clock + self.front.limits.write_seconds
+    self.stream:write(text, self.on_written)
+end
+
+
 -- What is queued goes out; what the peer does not take at once has its time.
 local function flush(self)
     local text = self.writer:take()
@@ -140,12 +150,8 @@ local function flush(self)
         return
     elseif not sent and name ~= "EAGAIN" then
         return self:close()
-    elseif self.ready then
-        self.ready:stop()
     end
-    self.writing = true
-    self.state, self.deadline = "writing", self.front.clock + self.front.limits.write_seconds
-    self.stream:write(sent and text:sub(sent + 1) or text, self.on_written)
+    write_later(self, sent and text:sub(sent + 1) or text)
 end
 
 
@@ -431,15 +437,17 @@ local function answer_at_once(self)
 end
 
 
--- Hands over what is to say, if the peer takes it. Answers whether it did.
+-- Hands over what is to say, as `flush` does.
 local function send_at_once(self)
     local left = self.writer:send(self.fd)
-    if left ~= 0 then
-        return false
-    end
     self.queued = 0
-    self.state, self.deadline = "idle", self.front.clock + self.front.limits.idle_seconds
-    return true
+    if left == 0 then
+        self.state, self.deadline = "idle", self.front.clock + self.front.limits.idle_seconds
+    elseif left then
+        write_later(self, self.writer:take():sub(-left))
+    else
+        self:close()
+    end
 end
 
 
@@ -472,9 +480,7 @@ local function take_more(self, came, left)
         end
         left = rest
     end
-    if not send_at_once(self) then
-        advance(self)
-    end
+    send_at_once(self)
 end
 
 
@@ -484,8 +490,8 @@ local function take_received(self)
         -- One request at a time is the common case, see `pump`.
         if left > 0 then
             take_more(self, came, left)
-        elseif not send_at_once(self) then
-            advance(self)
+        else
+            send_at_once(self)
         end
     elseif complete == false and came == http.LATER then
         return

@@ -152,7 +152,10 @@ function _M.receive(fd)
     if came >= 0 then
         return ffi.string(arrived, came)
     end
-    return came == lib.POSTERN_HTTP_LATER and false or nil
+    if came == lib.POSTERN_HTTP_LATER then
+        return false
+    end
+    return nil
 end
 
 
@@ -591,10 +594,10 @@ function Writer:size()
 end
 
 
---- Sends what was added, as much as a connection takes at once. The writer is empty then, if all
--- was sent.
+--- Sends what was added, as much as a connection takes at once. If that was all, the writer is
+-- empty then; else it has to be taken, and the end of it sent.
 -- @tparam number fd
--- @treturn number|nil how many bytes were not sent; nil when the connection is broken
+-- @treturn number|nil how many bytes were not sent, the last ones; nil: the connection is broken
 function Writer:send(fd)
     lib.postern_http_writer_bytes(self.handle, span)
     local length = tonumber(span.length)

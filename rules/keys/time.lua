@@ -63,6 +63,6 @@ return {
     api = 1,
     check = check,
     types = { ["aws:CurrentTime"] = "date", ["aws:EpochTime"] = "date" },
-    plan = { ["aws:CurrentTime"] = "time", ["aws:EpochTime"] = "time" },
+    plan = { ["aws:CurrentTime"] = "time", ["aws:EpochTime"] = "epoch" },
     keys = { ["aws:CurrentTime"] = current_time, ["aws:EpochTime"] = seconds },
 }

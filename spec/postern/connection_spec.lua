@@ -532,12 +532,15 @@ end
 
 
 describe("answering at once", function()
+    local LARGE = ("0123456789abcde\n"):rep(65536)
     local server, asked, before
 
     local function handle(message)
         asked[#asked + 1] = message.target
         if message.path == "/raise" then
             return 200, PLAIN, "the other way"
+        elseif message.path == "/now-large" then
+            return 200, PLAIN, LARGE -- behind another one
         elseif message.path == "/wait" then
             server.host:sleep(0.02)
         end
@@ -549,6 +552,8 @@ describe("answering at once", function()
             error("secret")
         elseif message.path == "/split" then
             return 200, { { "X", "a\r\nSet-Cookie: b" } }, ""
+        elseif message.path == "/now-large" then
+            return 200, PLAIN, LARGE
         elseif message.path:find("^/now") then
             local bytes, length = message:span()
             return 200, PLAIN, ("now %s %d%s"):format(message.target, length,
@@ -684,6 +689,24 @@ describe("answering at once", function()
                 assert.equal(tostring(i), assert(client:response()).body:match("/now/(%d+)%-"))
             end
         end)
+    end)
+
+    it("sends the rest of what the peer takes in part", function()
+        start():client(function(client)
+            for i = 1, 12 do
+                client:send(get(i % 3 == 0 and "/now/" .. i or "/now-large"))
+                server.host:sleep(0.01)
+            end
+            for i = 1, 12 do
+                local body = assert(client:response()).body
+                if i % 3 == 0 then
+                    assert.matches("/now/" .. i, body)
+                else
+                    assert.is_true(body == LARGE, "not the whole body")
+                end
+            end
+        end)
+        assert.same({}, server.logged)
     end)
 
     it("answers a peer that says nothing more, and one that is gone", function()

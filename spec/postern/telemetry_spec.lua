@@ -83,4 +83,21 @@ describe("what a server counts", function()
         assert.equal("1", value('postern_policy_revision_info{source="estate",revision="r1"}',
             text))
     end)
+
+    it("are decisions made at once, where they can be", function()
+        local at_once
+        reload.authorize_at_once = function(_, request)
+            time = time + request.takes
+            return unpack(at_once, 1, 2)
+        end
+        at_once = { decision }
+        assert.equal(decision, (counts.at_once({ takes = 0.002 })))
+        at_once = { nil, true }
+        assert.same({ nil, true }, { counts.at_once({ takes = 1 }) })
+        assert.equal("1", value('postern_decisions_total{policy_kind="resource",'
+            .. 'result="Allowed",reason="allow"}'))
+        assert.equal("0", value('postern_decision_duration_seconds_bucket{le="0.001"}'))
+        assert.equal("1", value('postern_decision_duration_seconds_bucket{le="0.0025"}'))
+        assert.equal("1", value("postern_decision_duration_seconds_count"))
+    end)
 end)
