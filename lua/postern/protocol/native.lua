@@ -344,6 +344,7 @@ local function decide_plain(self, list, ask, at_once)
             texts[i] = text_of(self, ask(plain.item(list, i)), false)
         end
     end
+    plain.done(list)
     return "[" .. table.concat(texts, ",") .. "]"
 end
 

@@ -29,6 +29,9 @@ local bytes_type = ffi.typeof("char[?]")
 -- Bytes of a call in a list: hardly one has less, and none: `{"api":""},`.
 local USUAL, SHORTEST = 120, 11
 
+-- A list of a longer text is not kept.
+local MOST_SPARE = 262144
+
 -- What is unescaped goes there; a longer call is read by others.
 local ROOM = 65536
 local room = ffi.new("char[?]", ROOM)
@@ -105,6 +108,35 @@ function _M.read(text)
 end
 
 
+-- A list that nobody uses at the moment. While one waits for a decision, another makes a new one.
+local spare
+
+local function new_list(places, size)
+    return { calls = list_type(places), places = places, unescaped = bytes_type(size), size = size,
+             count = 0, text = nil }
+end
+
+
+local function take_list(places, size)
+    local list = spare
+    spare = nil
+    if list and list.places >= places and list.size >= size then
+        return list
+    end
+    return new_list(places, size)
+end
+
+
+--- Gives a list back, which is not used any more.
+-- @tparam List list
+function _M.done(list)
+    list.text = nil
+    if list.size <= MOST_SPARE then
+        spare = list
+    end
+end
+
+
 --- Reads a list of calls.
 -- @tparam string text
 -- @tparam number most
@@ -113,19 +145,19 @@ function _M.list(text, most)
     if not available then
         return nil
     end
-    local places = math.min(most, math.floor(#text / USUAL) + 8)
-    local calls_of, unescaped = list_type(places), bytes_type(#text)
-    local count = lib.postern_http_read_calls(text, #text, unescaped, calls_of, places)
-    if count < 0 and places < most then
-        places = math.min(most, math.floor(#text / SHORTEST) + 1)
-        calls_of = list_type(places)
-        count = lib.postern_http_read_calls(text, #text, unescaped, calls_of, places)
+    local list = take_list(math.min(most, math.floor(#text / USUAL) + 8), #text)
+    list.count = lib.postern_http_read_calls(text, #text, list.unescaped, list.calls,
+                                             math.min(most, list.places))
+    if list.count < 0 and list.places < most then
+        list = new_list(math.min(most, math.floor(#text / SHORTEST) + 1), #text)
+        list.count = lib.postern_http_read_calls(text, #text, list.unescaped, list.calls,
+                                                 list.places)
     end
-    if count < 0 then
+    if list.count < 0 then
         return nil
     end
-    -- The calls point into both texts.
-    return { calls = calls_of, count = count, text = text, unescaped = unescaped }
+    list.text = text -- the calls point into it
+    return list
 end
 
 

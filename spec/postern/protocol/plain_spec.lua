@@ -97,6 +97,23 @@ describe("a list of plain calls", function()
         assert.is_nil(plain.list(text, 999))
     end)
 
+    it("takes none for another, also when they are used again", function()
+        local first = plain.list('[{"api":"a\\/1"},{"api":"a2"}]', 10)
+        local second = plain.list('[{"api":"b\\/1","stage":"s"}]', 10)
+        assert.same({ api = "a/1" }, plain.item(first, 1))
+        assert.same({ api = "b/1", stage = "s" }, plain.item(second, 1))
+        plain.done(first)
+        local third = plain.list('[{"api":"c\\/1"}]', 10)
+        assert.same({ { api = "c/1" }, 1 }, { plain.item(third, 1), third.count })
+        assert.same({ api = "b/1", stage = "s" }, plain.item(second, 1))
+        plain.done(third)
+        local text = "[" .. ('{"api":"x\\/"},'):rep(99) .. '{"api":"last"}]'
+        local fourth = plain.list(text, 100)
+        assert.same({ { api = "last" }, 100 }, { plain.item(fourth, 100), fourth.count })
+        plain.done(fourth)
+        assert.is_nil(plain.list(text, 99)) -- there is room, but so many are not taken
+    end)
+
     it("is none when one of them is not plain, or there is none", function()
         assert.is_nil(plain.list('[{"api":"a"},{"api":1}]', 10))
         assert.is_nil(plain.list("[]", 10))
