@@ -331,7 +331,8 @@ local function decide_any(self, body, ask, explained)
 end
 
 
--- A batch of plain calls, each at once where that can be done.
+-- A batch of plain calls, each at once where that can be done; nil where it is known that it
+-- cannot. Whoever decides at once may raise: then all are asked the other way.
 local function decide_plain(self, list, ask, at_once)
     local texts = new_table(list.count, 0)
     for i = 1, list.count do
@@ -352,8 +353,11 @@ end
 local function decide_all(self, message, ask, explained, at_once)
     local body = message.body or ""
     local list = at_once and not explained and plain.list(body, self.most)
-    local text = list and decide_plain(self, list, ask, at_once)
-    if text then
+    if not list then
+        return decide_any(self, body, ask, explained)
+    end
+    local ok, text = pcall(decide_plain, self, list, ask, at_once)
+    if ok and text then
         return 200, JSON_HEADERS, text
     end
     return decide_any(self, body, ask, explained)

@@ -369,6 +369,10 @@ api "open" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev
             assert.equal(3, calls)
         end
         assert.equal(count + 1, #asked)
+        local _, _, other = PLAIN:handle(messages.post("/v1/decide/batch", batch), ask, function()
+            error("nobody should see this")
+        end)
+        assert.equal(general.body, other)
         -- Where no decision is made at once, nobody goes on asking.
         calls = 0
         local _, _, body = PLAIN:handle(messages.post("/v1/decide/batch", batch), ask, function()
