@@ -7,16 +7,19 @@ SECONDS ?= 60
 SEED    ?= 1
 COUNT   ?= 20000
 KILLS   ?= 200
+LISTEN  ?= 127.0.0.1:8180
 
 # Debian packages, by what needs them. cmake brings what it needs itself; gcc
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
 DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl lua-cjson tzdata \
                 libmaxminddb0 node-llhttp libssl-dev lua-luv lua-filesystem
-TEST_DEPS     = $(DEPS) lua-busted lua-check libjansson-dev mmdb-bin nginx libnginx-mod-http-lua curl \
-                openssl
+NGINX_DEPS    = $(DEPS) nginx libnginx-mod-http-lua curl
+PROXY_DEPS    = $(NGINX_DEPS) caddy haproxy
+TEST_DEPS     = $(PROXY_DEPS) lua-busted lua-check lua-yaml libjansson-dev mmdb-bin openssl wrk \
+                mandoc
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
-BENCH_DEPS    = $(DEPS) nginx libnginx-mod-http-lua libuv1-dev
+BENCH_DEPS    = $(NGINX_DEPS) libuv1-dev
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
 
 MAKEFLAGS += --no-print-directory
@@ -24,10 +27,11 @@ CONFIGURE  = cmake -S . -B
 COMPILE    = cmake --build
 SUITES     = JOBS=$(JOBS) tools/suites.sh
 
-.PHONY: help deps test-deps valgrind-deps fuzz-deps build build-tests run test test-c test-lua \
-        lint test-asan test-valgrind fuzz-smoke differential coverage coverage-deps bench \
-        bench-scripting bench-hostile bench-deps bench-nginx bench-server soak-nginx soak-server \
-        store-kills install clean
+.PHONY: help deps nginx-deps proxy-deps test-deps valgrind-deps fuzz-deps build build-tests run \
+        run-nginx run-auth_request run-forward_auth run-haproxy test test-c test-lua lint test-asan \
+        test-valgrind fuzz-smoke differential coverage coverage-deps bench bench-scripting \
+        bench-hostile bench-deps bench-nginx bench-server soak-nginx soak-server store-kills \
+        install clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -55,11 +59,23 @@ build-tests:
 	@$(CONFIGURE) $(BUILD) >/dev/null
 	@$(COMPILE) $(BUILD) -j $(JOBS)
 
-run: deps ## install, build, and decide the example's requests
+run: deps ## install, build, decide the example's requests, and serve it at LISTEN=127.0.0.1:8180
 	@$(MAKE) build
-	$(BUILD)/postern eval --cases examples/private-api/requests.jsonl --table --check
-	$(BUILD)/postern eval --estate examples/private-api/estate.lua \
-	    --cases examples/private-api/estate-requests.jsonl --table --check
+	@tools/run.sh $(BUILD) $(LISTEN)
+
+nginx-deps: ## install those that nginx with Postern needs besides
+	@tools/deps.sh $(NGINX_DEPS)
+
+run-nginx: nginx-deps ## install, build, and ask a gateway in nginx: examples/nginx
+	@$(MAKE) build
+	@examples/nginx/run
+
+proxy-deps:
+	@tools/deps.sh $(PROXY_DEPS)
+
+run-auth_request run-forward_auth run-haproxy: proxy-deps
+	@$(MAKE) build
+	@examples/$(@:run-%=%)/run
 
 test: test-deps ## install, build, and run every test
 	@$(MAKE) build-tests

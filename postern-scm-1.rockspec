@@ -5,7 +5,7 @@ version = "scm-1"
 source = { url = "." }
 description = {
     summary = "Decides requests with AWS policy documents: a C core and LuaJIT",
-    detailed = "For nginx (resty.postern), for libuv and for the command line.",
+    detailed = "For nginx (resty.postern), for APISIX and Kong, for libuv and for the command line.",
     license = "Apache-2.0",
 }
 supported_platforms = { "linux" }
@@ -18,6 +18,9 @@ build = {
     build_command = "cmake -S . -B build-rock && cmake --build build-rock --target libraries",
     install_command = "mkdir -p $(LUADIR) $(LIBDIR) && cp -R lua/postern lua/resty $(LUADIR)"
         .. " && cp -R rules nginx $(LUADIR)/postern"
+        .. " && mkdir -p $(LUADIR)/apisix/plugins"
+        .. " && cp adapters/apisix/postern.lua $(LUADIR)/apisix/plugins"
+        .. " && cp -R adapters/kong/kong $(LUADIR)"
         .. " && cp build-rock/libpostern*.so $(LIBDIR)",
     copy_directories = { "docs" },
 }

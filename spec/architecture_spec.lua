@@ -151,8 +151,8 @@ end)
 describe("every source", function()
     it("has its test", function()
         local lacking = {}
-        for _, folder in ipairs({ "core/src", "http/src", "tls/src", "lua/postern",
-                "rules" }) do
+        for _, folder in ipairs({ "core/src", "http/src", "tls/src", "lua/postern", "rules",
+                                     "adapters" }) do
             for _, path in ipairs(files.list(folder, "%.%w+$")) do
                 local twin = architecture.twin(path)
                 if twin and not files.exists(twin) then
@@ -170,6 +170,10 @@ describe("every source", function()
         assert.are.equal("tls/tests/test_context.c", twin("tls/src/context.c"))
         assert.are.equal("spec/postern/host/uv_spec.lua", twin("lua/postern/host/uv.lua"))
         assert.are.equal("spec/rules/keys/aws_spec.lua", twin("rules/keys/aws.lua"))
+        assert.are.equal("spec/adapters/apisix/postern_spec.lua",
+                         twin("adapters/apisix/postern.lua"))
+        assert.are.equal("spec/adapters/kong/handler_spec.lua",
+                         twin("adapters/kong/kong/plugins/postern/handler.lua"))
         assert.is_nil(twin("core/src/span.h"))
     end)
 

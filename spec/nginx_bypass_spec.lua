@@ -22,6 +22,15 @@ describe("a way round the front in nginx:", function()
         return running
     end
 
+    -- Twice decided before anybody looks, so that a plan is there if there can be one.
+    local function start_with(server, pets)
+        start(server, { pets = pets })
+        for _ = 1, 2 do
+            running:ask("/pets")
+        end
+        return running
+    end
+
     local function status(target, options)
         return running:ask(target, options).status
     end
@@ -31,93 +40,103 @@ describe("a way round the front in nginx:", function()
     end
 
 
-    describe("the path", function()
-        -- Each speaks of /admin, which a Deny names, in other words.
-        local REFUSED = {
-            -- CVE-2019-9901: dot segments.
-            ["/pets/../admin"] = 400, ["/pets/%2e%2e/admin"] = 400, ["/pets/..%2fadmin"] = 400,
-            ["/pets/.%2e/admin"] = 400, ["/./admin"] = 400, ["/pets/%2E%2E/admin"] = 400,
-            -- CVE-2021-29492, CVE-2021-31920, GHSA-x732-6j76-qmhm: escaped and repeated slashes.
-            ["//admin"] = 400, ["/admin//x"] = 400, ["/admin%2Fx"] = 400, ["/%2fadmin"] = 400,
-            ["/pets%5C..%5Cadmin"] = 400, ["/admin\\x"] = 400, ["///admin"] = 400,
-            -- CVE-2021-39156: a fragment, which nginx keeps in what it calls the request's URI.
-            ["/pets#/../admin"] = 400, ["/admin#pets"] = 400, ["/pets%23x"] = 400,
-            -- Encoded twice; decoded once it is `%2e`.
-            ["/pets/%252e%252e/admin"] = 400, ["/%2561dmin"] = 400,
-            ["/pets;x=/admin"] = 400, ["/pets/..;/admin"] = 400, ["/admin;y"] = 400,
-            ["/pets/%C0%AE%C0%AE/admin"] = 400, ["/admin\xC0\xAE"] = 400, ["/admin%00"] = 400,
-            ["/pets/%0d%0a"] = 400,
-            -- Another spelling of the same path is that path: the Deny applies.
-            ["/%61dmin"] = 403, ["/admin?x=/pets"] = 403, ["/admin/"] = 403, ["/adm%69n/x"] = 403,
-            -- Another path than any the policy allows.
-            ["/ADMIN"] = 403, ["/"] = 403, ["/pets%3fq"] = 403, ["/pet"] = 403,
-            -- nginx's own refusals.
-            ["/../admin"] = 400, ["/admin%zz"] = 400, ["/pets /admin"] = 400, ["admin"] = 400,
-            ["*"] = 400,
-        }
-
-        it("in other words is refused or is that path, and never passes", function()
-            start(front.location())
-            assert.equal(200, status("/pets"))
-            assert.equal(200, status("/pets/x?y=/../admin"))
-            for target, expected in pairs(REFUSED) do
-                local answer = running:ask(target)
-                assert.equal(expected, answer.status, target)
-                assert.not_matches("content", answer.body, 1, true)
+    -- By a plan, but for the first; and in general, since a policy reads a header.
+    for how, pets in pairs({ ["by a plan"] = front.PLAIN, ["in general"] = front.PETS }) do
+        describe("the path, decided " .. how .. ",", function()
+            local function begin(server)
+                return start_with(server, pets)
             end
-        end)
 
-        it("of a URL is the one that routes, and so is its host", function()
-            start(front.location())
-            assert.equal(403, status("http://localhost/admin"))
-            assert.equal(200, status("http://localhost/pets"))
-            assert.equal(400, status("http://other.example.com/pets"))
-            assert.equal(400, status("http://user@localhost/pets"))
-        end)
+            -- Each speaks of /admin, which a Deny names, in other words.
+            local REFUSED = {
+                -- CVE-2019-9901: dot segments.
+                ["/pets/../admin"] = 400, ["/pets/%2e%2e/admin"] = 400, ["/pets/..%2fadmin"] = 400,
+                ["/pets/.%2e/admin"] = 400, ["/./admin"] = 400, ["/pets/%2E%2E/admin"] = 400,
+                -- CVE-2021-29492, CVE-2021-31920, GHSA-x732-6j76-qmhm: escaped and repeated
+                -- slashes.
+                ["//admin"] = 400, ["/admin//x"] = 400, ["/admin%2Fx"] = 400, ["/%2fadmin"] = 400,
+                ["/pets%5C..%5Cadmin"] = 400, ["/admin\\x"] = 400, ["///admin"] = 400,
+                -- CVE-2021-39156: a fragment, which nginx keeps in what it calls the request's URI.
+                ["/pets#/../admin"] = 400, ["/admin#pets"] = 400, ["/pets%23x"] = 400,
+                -- Encoded twice; decoded once it is `%2e`.
+                ["/pets/%252e%252e/admin"] = 400, ["/%2561dmin"] = 400,
+                ["/pets;x=/admin"] = 400, ["/pets/..;/admin"] = 400, ["/admin;y"] = 400,
+                ["/pets/%C0%AE%C0%AE/admin"] = 400, ["/admin\xC0\xAE"] = 400, ["/admin%00"] = 400,
+                ["/pets/%0d%0a"] = 400,
+                -- Another spelling of the same path is that path: the Deny applies.
+                ["/%61dmin"] = 403, ["/admin?x=/pets"] = 403, ["/admin/"] = 403,
+                ["/adm%69n/x"] = 403,
+                -- Another path than any the policy allows.
+                ["/ADMIN"] = 403, ["/"] = 403, ["/pets%3fq"] = 403, ["/pet"] = 403,
+                -- nginx's own refusals.
+                ["/../admin"] = 400, ["/admin%zz"] = 400, ["/pets /admin"] = 400, ["admin"] = 400,
+                ["*"] = 400,
+            }
 
-        it("that nginx does not merge is refused as well", function()
-            start("merge_slashes off;" .. front.location())
-            assert.equal(400, status("//admin"))
-            assert.equal(400, status("/pets//x"))
-        end)
+            it("in other words is refused or is that path, and never passes", function()
+                begin(front.location())
+                assert.equal(200, status("/pets"))
+                assert.equal(200, status("/pets/x?y=/../admin"))
+                for target, expected in pairs(REFUSED) do
+                    local answer = running:ask(target)
+                    assert.equal(expected, answer.status, target)
+                    assert.not_matches("content", answer.body, 1, true)
+                end
+            end)
 
-        it("with odd methods is decided like any other", function()
-            start(front.location())
-            for _, method in ipairs({ "FOO-BAR", "POST", "HEAD", "OPTIONS", "PROPFIND" }) do
-                assert.equal(403, status("/admin", { method = method }), method)
-            end
-            assert.equal(200, status("/pets", { method = "FOO-BAR" })) -- `*` stands for it, too
-            assert.equal(400, status("/pets", { method = "get" }))
-        end)
+            it("of a URL is the one that routes, and so is its host", function()
+                begin(front.location())
+                assert.equal(403, status("http://localhost/admin"))
+                assert.equal(200, status("http://localhost/pets"))
+                assert.equal(400, status("http://other.example.com/pets"))
+                assert.equal(400, status("http://user@localhost/pets"))
+            end)
 
-        it("rewritten is the one that it became, where the client's own is plain", function()
-            start(front.location("rewrite ^/v1/(.*)$ /$1 break;", "/v1/")
-                .. front.location("rewrite_by_lua_block { ngx.req.set_uri('/admin') }", "/v2/"))
-            assert.equal(200, status("/v1/pets"))
-            assert.equal(403, status("/v1/admin"))
-            assert.equal(400, status("/v1/pets//x"))
-            assert.equal(400, status("/v1/pets/..%2fadmin"))
-            assert.equal(403, status("/v2/pets"))
-        end)
+            it("that nginx does not merge is refused as well", function()
+                begin("merge_slashes off;" .. front.location())
+                assert.equal(400, status("//admin"))
+                assert.equal(400, status("/pets//x"))
+            end)
 
-        it("of an alias is the one that was asked for", function()
-            -- The known slip: without the slash, /pets../ leads out of the folder.
-            start([[ location /pets {
-                set $postern_api pets; set $postern_stage live;
-                access_by_lua_block { require("postern.resty").access() }
-                alias $folder/files/;
-            } ]])
-            os.execute("mkdir " .. running.folder .. "/files")
-            front.write(running, "files/x", "file x")
-            front.write(running, "secret", "secret")
-            assert.equal("file x", running:ask("/pets/x").body)
-            for _, target in ipairs({ "/pets../secret", "/pets/../secret", "/pets..%2fsecret" }) do
-                local answer = running:ask(target)
-                assert.is_true(answer.status >= 400, target)
-                assert.not_matches("secret", answer.body, 1, true)
-            end
+            it("with odd methods is decided like any other", function()
+                begin(front.location())
+                for _, method in ipairs({ "FOO-BAR", "POST", "HEAD", "OPTIONS", "PROPFIND" }) do
+                    assert.equal(403, status("/admin", { method = method }), method)
+                end
+                assert.equal(200, status("/pets", { method = "FOO-BAR" })) -- `*` stands for it, too
+                assert.equal(400, status("/pets", { method = "get" }))
+            end)
+
+            it("rewritten is the one that it became, where the client's own is plain", function()
+                begin(front.location("rewrite ^/v1/(.*)$ /$1 break;", "/v1/")
+                    .. front.location("rewrite_by_lua_block { ngx.req.set_uri('/admin') }", "/v2/"))
+                assert.equal(200, status("/v1/pets"))
+                assert.equal(403, status("/v1/admin"))
+                assert.equal(400, status("/v1/pets//x"))
+                assert.equal(400, status("/v1/pets/..%2fadmin"))
+                assert.equal(403, status("/v2/pets"))
+            end)
+
+            it("of an alias is the one that was asked for", function()
+                -- The known slip: without the slash, /pets../ leads out of the folder.
+                begin([[ location /pets {
+                    set $postern_api pets; set $postern_stage live;
+                    access_by_lua_block { require("postern.resty").access() }
+                    alias $folder/files/;
+                } ]])
+                os.execute("mkdir " .. running.folder .. "/files")
+                front.write(running, "files/x", "file x")
+                front.write(running, "secret", "secret")
+                assert.equal("file x", running:ask("/pets/x").body)
+                for _, target in ipairs({ "/pets../secret", "/pets/../secret",
+                                          "/pets..%2fsecret" }) do
+                    local answer = running:ask(target)
+                    assert.is_true(answer.status >= 400, target)
+                    assert.not_matches("secret", answer.body, 1, true)
+                end
+            end)
         end)
-    end)
+    end
 
 
     describe("headers", function()
@@ -153,6 +172,16 @@ describe("a way round the front in nginx:", function()
                 assert.equal(200, status("/pets", { headers = { name .. ": a" } }), name)
             end
             assert.equal(200, status("/pets", { headers = { "X-Tag: a", "X-Tag: b" } }))
+        end)
+
+        it("mean nothing where nobody reads them", function()
+            start(front.location(), { pets = front.PLAIN })
+            for _ = 1, 3 do
+                assert.equal(200, status("/pets", { headers = many(150) }))
+                assert.equal(403, status("/admin", { headers = many(150) }))
+                assert.equal(200, status("/pets", { headers = { "X-Amz-Date: a",
+                                                                "X-Amz-Date: b" } }))
+            end
         end)
 
         it("that nginx refuses by itself never come here", function()

@@ -42,6 +42,8 @@ static void require_same(const postern_http_message *a, const postern_http_messa
     require(a->status == b->status && a->minor == b->minor && a->keep_alive == b->keep_alive);
     require(same(a->method, b->method) && same(a->target, b->target));
     require(same(a->reason, b->reason) && same(a->body, b->body));
+    require(same(a->authority, b->authority) && same(a->path, b->path));
+    require(same(a->query, b->query) && (a->query.text == NULL) == (b->query.text == NULL));
     require(a->header_count == b->header_count);
     for (uint32_t i = 0; i < a->header_count; i++) {
         require(same(a->headers[i].name, b->headers[i].name));
@@ -62,6 +64,9 @@ static void require_sound(const postern_http_message *message, int32_t kind) {
     }
     if (kind == POSTERN_HTTP_REQUEST) {
         require(message->method.length > 0 && message->target.length > 0);
+        require(message->path.length > 0 &&
+                (message->path.text[0] == '/' || same(message->path, message->target)));
+        require(message->path.length + message->query.length <= message->target.length + 1);
         require(hosts == 1 || (hosts == 0 && message->minor == 0));
     } else {
         require(message->status >= 200 && message->status <= 999);

@@ -18,6 +18,7 @@
 --    head      a request has begun                body      its head is there, its body is not
 --    waiting   a handler waits                    writing   the peer does not take our answer
 --    lingering we have said the last word, and let the peer finish
+--    handshake of TLS, before all others; it has its part of the time for a head
 --
 -- *Dependencies*: postern.http, postern.message, postern.response
 --
@@ -94,7 +95,11 @@ function Connection:close()
     if task then
         task:cancel("the connection is closed")
     end
-    self.front.close_stream(self.stream)
+    if self.tls then
+        self.stream:close()
+    else
+        self.front.close_stream(self.stream)
+    end
 end
 
 
@@ -209,7 +214,7 @@ end
 local function answer(self)
     local front, message = self.front, self.message
     local keep_alive = message:take()
-    self.requests = self.requests + 1
+    self.requests, self.streak = self.requests + 1, self.streak + 1
     front.requests = front.requests + 1
     self.state = "working"
     local ok, status, headers, body = pcall(front.handle, message)
@@ -281,8 +286,8 @@ end
 
 
 local function is_ready(self)
-    return has_input(self) and not (self.last or self.closed or self.writing)
-        and self.queued < MOST_QUEUED
+    return has_input(self) and self.streak < self.front.limits.pipelined
+        and not (self.last or self.closed or self.writing) and self.queued < MOST_QUEUED
 end
 
 
@@ -323,6 +328,18 @@ local function await(self, state, seconds)
 end
 
 
+-- Many requests came at once. Those of others are looked at before the rest of them.
+local function step_aside(self)
+    self.aside, self.state = true, "working"
+    self.front.later(function()
+        self.aside, self.streak = false, 0
+        if not self.closed then
+            advance(self)
+        end
+    end)
+end
+
+
 -- After a piece of work: hands over what there is to say, and finds out what is awaited now.
 -- Answers whether there is more work.
 local function settle(self)
@@ -337,12 +354,16 @@ local function settle(self)
     elseif self.last then
         finish(self)
         return false
+    elseif has_input(self) and self.streak >= self.front.limits.pipelined then
+        step_aside(self)
+        return false
     elseif has_input(self) then
         return true
     elseif self.ended or (self.front.draining and not self.part) then
         self:close()
         return false
     end
+    self.streak = 0
     if self.part then
         await(self, self.part, self.front.limits[self.part .. "_seconds"])
     else
@@ -358,7 +379,7 @@ end
 
 -- Works until something has to be waited for.
 function advance(self)
-    if has_input(self) and not (self.busy or self.writing or self.last) then
+    if not self.busy and is_ready(self) then
         self.inside = true
         self.task = self.front.perform(pump, self)
         self.inside = false
@@ -377,7 +398,7 @@ local function take_bytes(self, chunk)
     else
         self.input, self.at = self.input:sub(self.at) .. chunk, 1
     end
-    if not (self.busy or self.writing) then
+    if not (self.busy or self.writing or self.aside) then
         advance(self)
     elseif #self.input >= MOST_WAITING and not self.stopped then
         self.stopped = true
@@ -391,7 +412,7 @@ local function take_end(self)
     self.ended = true
     if self.state == "lingering" then
         self:close()
-    elseif not (self.busy or self.writing) then
+    elseif not (self.busy or self.writing or self.aside) then
         advance(self)
     end
 end
@@ -414,22 +435,22 @@ end
 
 
 -- Answers a request that is whole, unless it has to wait, or the connection is to do more than go
--- on. Answers whether it did.
-local function answer_at_once(self)
+-- on. Answers whether it did. What is left of what came is behind it.
+local function answer_at_once(self, came, left)
     local front, message = self.front, self.message
     local keep_alive = message:take()
     if not keep_alive or message.minor == 0 or message.method == "HEAD" or front.draining
         or self.requests + 1 >= front.limits.requests then
         return false
     end
-    self.trying = true
+    self.trying, self.came, self.left = true, came, left
     local status, headers, body = front.handle_at_once(message)
     self.trying = false
     if not status then
         return false
     end
     self.part = nil
-    self.requests = self.requests + 1
+    self.requests, self.streak = self.requests + 1, self.streak + 1
     front.requests = front.requests + 1
     put(self, status, headers, body)
     self.reader:reset()
@@ -440,7 +461,7 @@ end
 -- Hands over what is to say, as `flush` does.
 local function send_at_once(self)
     local left = self.writer:send(self.fd)
-    self.queued = 0
+    self.queued, self.streak = 0, 0
     if left == 0 then
         self.state, self.deadline = "idle", self.front.clock + self.front.limits.idle_seconds
     elseif left then
@@ -470,12 +491,12 @@ end
 -- The requests behind one that was answered at once.
 local function take_more(self, came, left)
     while left > 0 do
-        if self.queued >= MOST_QUEUED then
+        if self.queued >= MOST_QUEUED or self.streak >= self.front.limits.pipelined then
             self.input, self.at = http.left(came, left), 1
             return advance(self)
         end
         local complete, rest = self.reader:feed_left(came, left)
-        if not complete or not answer_at_once(self) then
+        if not complete or not answer_at_once(self, came, rest) then
             return take_rest(self, complete, came, rest)
         end
         left = rest
@@ -486,7 +507,7 @@ end
 
 local function take_received(self)
     local complete, came, left = self.reader:receive(self.fd)
-    if complete and self.front.handle_at_once and answer_at_once(self) then
+    if complete and self.front.handle_at_once and answer_at_once(self, came, left) then
         -- One request at a time is the common case, see `pump`.
         if left > 0 then
             take_more(self, came, left)
@@ -510,7 +531,7 @@ end
 local function on_ready(self)
     if self.closed then
         return
-    elseif self.input or self.busy or self.writing or self.last then
+    elseif has_input(self) or self.busy or self.writing or self.last then
         -- Behind what is not answered yet.
         local chunk = http.receive(self.fd)
         if chunk == "" then
@@ -530,6 +551,9 @@ end
 -- What is wrong with a request that raised at once, the other way finds out, too.
 local function try_the_other_way(self)
     self.trying, self.whole = false, true
+    if self.left > 0 then
+        self.input, self.at = http.left(self.came, self.left), 1
+    end
     advance(self)
 end
 
@@ -560,33 +584,67 @@ local function protected(self, fn)
 end
 
 
+-- What is known of who made the handshake; nil and why when that cannot be read.
+local function peer_of_tls(tls)
+    local certificate, why = tls:peer()
+    if why then
+        return nil, why
+    end
+    certificate = certificate or { verified = false }
+    certificate.version = tls:version()
+    return certificate
+end
+
+
+local function on_handshake(self, err)
+    if self.closed then
+        return
+    end
+    local known
+    if not err then
+        known, err = peer_of_tls(self.tls)
+    end
+    if not known then
+        self.front:fail_handshake(self.message.peer, err)
+        return self:close()
+    end
+    self.message.tls, self.state = known, "head"
+    listen(self)
+end
+
+
 --- Serves a stream.
 -- @param stream connected; the connection closes it, by `close_stream` of the front
 -- @tparam table front what connections share; see `postern.connections`
--- @tparam function peer_of answers who is at the other end
--- @tparam[opt] table routes what messages carry as `routes`
--- @tparam[opt] table tls what is known of the peer's certificate
+-- @tparam table peer what messages carry: `peer_of`, who is at the other end, and optionally
+-- `credentials_of` and `routes`; see `postern.message`
+-- @tparam[opt] Connection tls of `postern.tls`, which the stream speaks: then the handshake comes
+-- first, and the stream is closed by its own `close`
 -- @treturn Connection
-function _M.new(stream, front, peer_of, routes, tls)
+function _M.new(stream, front, peer, tls)
     local limits = front.limits
     local reader = http.reader("request", {
         max_head = limits.head_bytes, max_headers = limits.headers, max_body = limits.body_bytes,
     })
     local self = setmetatable({
-        stream = stream, front = front, reader = reader,
+        stream = stream, front = front, reader = reader, tls = tls,
         message = messages.new({
-            reader = reader, peer_of = peer_of, new_id = front.new_id, routes = routes, tls = tls,
+            reader = reader, new_id = front.new_id, peer_of = peer.peer_of,
+            credentials_of = peer.credentials_of, routes = peer.routes,
         }),
         input = nil, at = 1, part = nil,
-        writer = http.writer(), queued = 0,
-        whole = false, trying = false, ready = nil, fd = nil,
+        writer = http.writer(), queued = 0, streak = 0,
+        whole = false, trying = false, came = 0, left = 0, ready = nil, fd = nil,
         busy = false, inside = false, writing = false, stopped = false, task = nil,
-        last = false, dirty = false, ended = false, closed = false, requests = 0,
-        state = "head", deadline = front.clock + limits.head_seconds,
+        aside = false, last = false, dirty = false, ended = false, closed = false, requests = 0,
+        state = tls and "handshake" or "head", deadline = front.clock + limits.head_seconds,
     }, Connection)
     self.on_bytes = protected(self, on_bytes)
     self.on_written = protected(self, on_written)
-    if front.watch_stream then
+    if tls then
+        stream:handshake(protected(self, on_handshake))
+        return self
+    elseif front.watch_stream then
         self.ready = front.watch_stream(stream, protected(self, on_ready))
         self.fd = self.ready and self.ready.fd
     end
@@ -635,7 +693,8 @@ end
 --- Ends it when it does nothing; else its next answer is its last. To be called when the front is
 -- draining.
 function Connection:drain()
-    if self.state == "idle" or (self.state == "head" and not self.part) then
+    if self.state == "idle" or self.state == "handshake"
+        or (self.state == "head" and not self.part) then
         self:close()
     end
 end

@@ -144,9 +144,10 @@ end
 -- @tparam table verdict as for `new`
 -- @tparam boolean same_account
 -- @tparam string revision of the estate
--- @tparam function trace makes the trace of a decision with this seal, see `new`
+-- @tparam table makers functions of a decision with this seal: `trace` makes its trace, see `new`;
+-- `decider` answers the set and the index of the statement that decided, or nil
 -- @treturn Seal for `sealed`
-function _M.seal(verdict, same_account, revision, trace)
+function _M.seal(verdict, same_account, revision, makers)
     local fields = {}
     for name, value in pairs(verdict) do
         fields[name] = value
@@ -156,7 +157,9 @@ function _M.seal(verdict, same_account, revision, trace)
     fields.same_account = same_account
     fields.status = verdict.status or status_of(verdict)
     fields.revision = revision
-    return { fields = fields, gates = verdict.gates, trace = trace }
+    fields.kind = fields -- what all of them have in common: one table, whoever asks
+    return { fields = fields, gates = verdict.gates, trace = makers.trace,
+             decider = makers.decider }
 end
 
 
@@ -175,6 +178,19 @@ end
 -- @treturn Seal|nil nil where it was not made by `sealed`
 function _M.seal_of(decision)
     return getmetatable(decision) == Sealed and rawget(decision, 1) or nil
+end
+
+
+--- Which statement decided, for those who need no description of it, as `deciding` is.
+-- @treturn Set|nil nil when none did
+-- @treturn number its index in the set
+function Decision:decider()
+    local seal = rawget(self, 1)
+    if seal then
+        return seal.decider(self)
+    end
+    local _, set, index = self.trace:deciding()
+    return set, index
 end
 
 

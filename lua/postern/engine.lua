@@ -121,14 +121,15 @@ local function headers_of(given)
 end
 
 
--- What a member that is a function answers, a table.
+-- What a member that is a function answers, a table. Where it says so, that there is none is the
+-- client's doing.
 local function later(name, make)
-    local ok, value, err = pcall(make)
+    local ok, value, err, status = pcall(make)
     if not ok then
-        value, err = nil, value
+        value, err, status = nil, value, nil
     end
     if type(value) ~= "table" then
-        refuse(FAULT, "`%s`: %s", name, value == nil and tostring(err)
+        refuse(status == BAD and BAD or FAULT, "`%s`: %s", name, value == nil and tostring(err)
             or ("the function answers a %s: give a table"):format(type(value)))
     end
     return name == "headers" and headers_of(value) or value
@@ -997,6 +998,23 @@ local function decide_with_hooks(estate, request)
 end
 
 
+--- Decides a call by what is known of others like it, without waiting; see `decide_plain` of
+-- `postern.plan`. It may raise; then there is no decision, and `decide` has to be asked. A pcall
+-- here would end the compiled way.
+-- @tparam table estate
+-- @tparam table call
+-- @treturn Decision|nil as of `decide`, sealed; nil: it takes that
+-- @treturn boolean|nil true where such calls cannot be decided at once
+function _M.decide_plain(estate, call)
+    local known = estate.plans
+    if estate.hooks or not known then
+        return nil, true
+    end
+    local decision, never = known:decide_plain(call)
+    return decision, never
+end
+
+
 --- Decides a request. Total: whatever goes wrong is a deny, and nothing is raised.
 -- @tparam table estate
 -- @tparam table request see docs/estate.md
@@ -1022,23 +1040,6 @@ function _M.decide(estate, request)
     end
     decision.revision = estate.revision
     return decision
-end
-
-
---- Decides a plain request at once, where that can be done: nothing is waited for. It may raise;
--- then there is no decision, and `decide` has to be asked. A pcall here would end the compiled way.
--- @tparam table estate
--- @tparam table request as for `decide_plain` of `postern.plan`; nothing of it is kept
--- @treturn Decision|nil as of `decide`, sealed; nil: that one has to be asked
--- @treturn boolean|nil true where such requests cannot be decided at once
-function _M.decide_at_once(estate, request)
-    local known = estate.plans
-    if estate.hooks or not known then
-        return nil, true
-    end
-    local decision, never = known:decide_plain(request)
-    known.wanted = nil -- the table is its owner's to fill anew
-    return decision, never
 end
 
 

@@ -1129,13 +1129,14 @@ function Estate:authorize(request)
 end
 
 
---- Decides a plain request at once, without waiting, where that can be done. It may raise; then ask
--- `authorize`, too.
--- @tparam table request as for `decide_plain` of `postern.plan`; nothing of it is kept
--- @treturn Decision|nil the one that `authorize` would answer; nil: ask that
--- @treturn boolean|nil true where such requests cannot be decided at once
-function Estate:authorize_at_once(request)
-    local decision, never = engine.decide_at_once(self, request)
+--- Decides a call that is like others before it, at once, where that can be done: what `authorize`
+-- says to a request of the same members, or nil. For hosts that read the rest of a request only
+-- where it is needed. It may raise; then ask `authorize`, too.
+-- @tparam table call see `decide_plain` of `postern.plan`; nothing of it is kept
+-- @treturn Decision|nil nil: ask `authorize`
+-- @treturn boolean|nil true where such calls cannot be decided at once
+function Estate:decide_plain(call)
+    local decision, never = engine.decide_plain(self, call)
     return decision, never -- no tail call: compiled code takes only so many
 end
 

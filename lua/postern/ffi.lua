@@ -323,6 +323,9 @@ void postern_tzset(void) __asm__("tzset");
 postern_tm *postern_localtime_r(const int64_t *time, postern_tm *out) __asm__("localtime_r");
 
 int postern_memfd_create(const char *name, unsigned int flags) __asm__("memfd_create");
+typedef struct postern_timespec { intptr_t seconds; long nanoseconds; } postern_timespec;
+int postern_clock_gettime(int clock, postern_timespec *out) __asm__("clock_gettime");
+
 intptr_t postern_write(int fd, const void *bytes, size_t count) __asm__("write");
 int postern_close(int fd) __asm__("close");
 

@@ -39,6 +39,10 @@ function LAZY.peer(self)
     return self.peer_of()
 end
 
+function LAZY.credentials(self)
+    return self.credentials_of and self.credentials_of() or nil
+end
+
 function LAZY.id(self)
     local id, count = self.reader:header("x-request-id")
     if count == 1 and #id >= 1 and #id <= MOST_ID and not id:find("[^%w%-._~:/+=@]") then
@@ -61,11 +65,13 @@ end
 --- Makes one for a connection.
 -- @tparam table parts `reader` (of requests); `peer_of` (a function that answers who is at the
 -- other end: `192.0.2.1`, or `unix:`); `new_id` (one that answers an id for a request that brings
--- none); optionally `routes`, and `tls`: what is known of the peer's certificate
+-- none); optionally `credentials_of` (one that answers which process is at the other end of a Unix
+-- socket), `routes`, and `tls`: what is known of the peer's certificate
 -- @treturn Message `method`; `path`, `query` (nil without `?`) and `target` (both), as they were
 -- sent, undecoded; `minor`; `headers` (lower-case name to a list of values), `body`, `peer`,
--- `tls`, `id`; and `endpoint`, the prefix that led to who answers. Who is asked at once and cannot
--- answer may leave word in `never_at_once` for when he is asked again
+-- `tls` (nil without TLS; `version`, `verified` and what the certificate says), `credentials`
+-- (`pid`, `uid`, `gid`), `id`; and `endpoint`, the prefix that led to who answers. Who is asked at
+-- once and cannot answer may leave word in `never_at_once` for when he is asked again
 function _M.new(parts)
     return setmetatable(parts, Message)
 end

@@ -262,21 +262,23 @@ local function decided_cell(self, reason, outcome, gate)
 end
 
 
---- Counts a decision: once, and with its time.
+--- Counts a decision, and its time.
 -- @tparam Decision|nil decision nil is a failure of the host's
 -- @tparam[opt] number seconds it took
+-- @tparam[opt=1] number by how many alike there were
 -- @tparam[opt] number place as for `add_time`, of the cell `durations`
-function Metrics:decision(decision, seconds, place)
+function Metrics:decision(decision, seconds, by, place)
+    by = by or 1
     if not decision then
-        self:count("postern_eval_errors_total", { kind = "host" })
+        self:count("postern_eval_errors_total", { kind = "host" }, by)
         decision = { reason = "error", decision = "ImplicitlyDenied", hook = nil }
     elseif decision.reason == "error" then
-        self:count("postern_eval_errors_total", { kind = error_kind(decision) })
+        self:count("postern_eval_errors_total", { kind = error_kind(decision) }, by)
     end
     local reason, outcome, gate = decision.reason, decision.decision, decision.gate or NONE
     local node = self.decided[reason]
     node = node and node[outcome]
-    self:add(node and node[gate] or decided_cell(self, reason, outcome, gate), 1)
+    self:add(node and node[gate] or decided_cell(self, reason, outcome, gate), by)
     if seconds then
         self:add_time(self.durations, seconds, place)
     end

@@ -8,9 +8,12 @@
 --
 -- All work here is linear in the length of the text.
 --
--- *Dependencies*: none
+-- *Dependencies*: postern.ffi
 --
 -- @module postern.path
+
+local lib = require("postern.ffi").lib
+
 
 local _M = {}
 local Path = {}
@@ -220,6 +223,15 @@ local function remove_dots(path)
         kept[#kept + 1] = ""
     end
     return "/" .. table.concat(kept, "/")
+end
+
+
+--- Whether a target is plain, and the routed path, if it is handed in, is its path decoded.
+-- @tparam string target
+-- @tparam[opt] string routed
+-- @treturn boolean false where one has to look closer; it may be all right
+function _M.plainly(target, routed)
+    return lib.postern_path_plain(target, #target, routed, routed and #routed or 0) >= 0
 end
 
 

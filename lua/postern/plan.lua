@@ -244,6 +244,16 @@ local function trace_of(seal, kept)
 end
 
 
+-- The statement that decided: its set and its index there.
+local function decider_of(seal, kept)
+    local asked, statement = seal.by and seal.plan.asks[seal.by], kept[STATEMENT]
+    if not asked or statement < 0 then
+        return nil
+    end
+    return asked.own and kept[API].policy or asked.set, statement
+end
+
+
 -- What the pack of a key of the time says at a second.
 function Plan.told(_, key, second)
     local runner = key.entry.provider.runner
@@ -275,8 +285,10 @@ function Plan:judge(answers)
     local verdict, by = self.run:judge(self.asks, list)
     local seal = false
     if verdict then
-        seal = decisions.seal(verdict, self.run.caller.same_account, self.revision,
-                              function(kept) return trace_of(kept[1], kept) end)
+        seal = decisions.seal(verdict, self.run.caller.same_account, self.revision, {
+            trace = function(kept) return trace_of(kept[1], kept) end,
+            decider = function(kept) return decider_of(kept[1], kept) end,
+        })
         seal.plan, seal.by = self, by
     end
     self.seals[answers] = seal
@@ -284,11 +296,15 @@ function Plan:judge(answers)
 end
 
 
--- Puts what differs into the question: nil where the engine has to look at it.
+-- Puts what differs into the question: nil where the engine has to look at it. The second of the
+-- call, and its scheme where that counts.
 local function fill(self, plan, request, peer)
-    local secure
+    local secure, scheme
     if plan.secure then
-        local scheme = request.scheme
+        scheme = request.scheme
+        if type(scheme) == "function" then
+            scheme = scheme()
+        end
         if scheme == nil or scheme == "https" then
             secure = "true"
         elseif scheme == "http" then
@@ -315,7 +331,7 @@ local function fill(self, plan, request, peer)
             question:at(plan.time_text, plan.epoch_text)
         end
     end
-    return second
+    return second, scheme
 end
 
 
@@ -382,8 +398,21 @@ local function split_stage(path)
 end
 
 
-local function is_address(text)
-    return text == nil or lib.postern_address_plain(text, #text) == 1
+-- Whether both are addresses in their usual spelling, or absent. Clients come again.
+local function are_addresses(self, peer, client_ip)
+    if peer ~= nil and peer ~= self.peer then
+        if lib.postern_address_plain(peer, #peer) ~= 1 then
+            return false
+        end
+        self.peer = peer
+    end
+    if client_ip ~= nil and client_ip ~= peer and client_ip ~= self.client_ip then
+        if lib.postern_address_plain(client_ip, #client_ip) ~= 1 then
+            return false
+        end
+        self.client_ip = client_ip
+    end
+    return true
 end
 
 
@@ -410,7 +439,7 @@ local function call_of(self, request)
     if peer == UNIX then
         peer = nil
     end
-    if not api or not path or not is_address(peer) or not is_address(request.client_ip) then
+    if not api or not path or not are_addresses(self, peer, request.client_ip) then
         return nil
     end
     return api, path, peer
@@ -423,7 +452,7 @@ local function decide_by(self, plan, request, api, path, skip, peer)
     if not plan.methods[method] or #api.id + #method + #path - skip > plan.room then
         return nil
     end
-    local second = fill(self, plan, request, peer)
+    local second, scheme = fill(self, plan, request, peer)
     if not second then
         return nil
     end
@@ -442,32 +471,14 @@ local function decide_by(self, plan, request, api, path, skip, peer)
         return nil
     end
     return (decisions.sealed({ seal, api, method, path, skip, peer, request.client_ip,
-                               request.scheme, second,
+                               scheme, second,
                                seal.by and question:statement(seal.by) or -1 }))
 end
 
 
---- Decides a request by its plan. It may raise, and so can what it calls; that is no decision.
--- @tparam table request of `estate:authorize`
--- @treturn Decision|nil nil: the engine has to decide. `wanted` is then the request when it lacks
--- nothing but a plan
-function Plans:decide(request)
-    self.wanted = nil
-    if type(request) ~= "table" or getmetatable(request) ~= nil or not is_plain(request) then
-        return nil
-    end
-    return (self:decide_plain(request)) -- no tail call: compiled code takes only so many
-end
-
-
---- The same for a request that is plain: a table without a metatable, whose members are texts, and
--- none but those that a plan can do with; `headers` and `query` may be left out, no plan has to do
--- with them. Whoever asks has seen to that.
--- @tparam table request
--- @treturn Decision|nil
--- @treturn boolean|nil true where it is known that there is no plan for such requests
-function Plans:decide_plain(request)
-    self.wanted = nil
+-- The decision by the plan of a call, or nil; and the stage when only the plan is missing, false
+-- where it is known that there is none.
+local function decide(self, request)
     local api, path, peer = call_of(self, request)
     if not api then
         return nil
@@ -481,11 +492,43 @@ function Plans:decide_plain(request)
     end
     local plan = find(self, api, stage, request)
     if plan then
+        -- No tail call: compiled code takes only so many.
         return (decide_by(self, plan, request, api, path, skip, peer))
     elseif plan == nil then
+        return nil, stage
+    end
+    return nil, false
+end
+
+
+--- Decides a request by its plan. It may raise, and so can what it calls; that is no decision.
+-- @tparam table request of `estate:authorize`
+-- @treturn Decision|nil nil: the engine has to decide. `wanted` is then the request when it lacks
+-- nothing but a plan
+function Plans:decide(request)
+    self.wanted = nil
+    if type(request) ~= "table" or getmetatable(request) ~= nil or not is_plain(request) then
+        return nil
+    end
+    local decision, stage = decide(self, request)
+    if stage then
         self.wanted, self.stage = request, stage
     end
-    return nil, plan == false
+    return decision
+end
+
+
+--- Decides a call by its plan: for hosts that know which members there are, and read the rest of a
+-- request only where the engine has to decide. It may raise; that is no decision.
+-- @tparam table call without a metatable: `api`, `stage`, `method`, `path`, `raw_path`, `host`,
+-- `peer`, `client_ip`, `vpce` and `principal` as in a request, and `scheme`, which may be a
+-- function as well, and nothing else; `headers` and `query` are left out, no plan has to do with
+-- them. It stays the caller's, who may use it again
+-- @treturn Decision|nil nil: the engine has to decide
+-- @treturn boolean true where it is known that there is no plan for such calls
+function Plans:decide_plain(call)
+    local decision, stage = decide(self, call)
+    return decision, stage == false
 end
 
 
@@ -553,13 +596,23 @@ function Plans:learn(case)
 end
 
 
+-- A call by its plan is one long way through the code, from a host's first line to the last. It
+-- has more constants than the compiler takes by default, and what is too long for it is not
+-- compiled at all. The limit is one of memory.
+local function let_compile()
+    require("jit.opt").start("maxirconst=1000")
+end
+
+
 --- Makes the plans of an estate, none so far.
 -- @tparam table estate ready to decide
 -- @treturn Plans
 function _M.new(estate)
+    pcall(let_compile)
     return setmetatable({
         estate = estate, now = estate.now, by_shape = {}, count = 0, once = {}, once_count = 0,
         wanted = nil, stage = nil,
+        peer = nil, client_ip = nil, -- the last that were addresses
     }, Plans)
 end
 

@@ -309,12 +309,12 @@ function Reload:authorize(request)
 end
 
 
---- The same at once, for a plain request, where that can be done.
--- @tparam table request as for `authorize_at_once` of `postern.estate`
+--- The same at once, where that can be done; see `decide_plain` of `postern.estate`. It may raise.
+-- @tparam table call as there
 -- @treturn Decision|nil nil: ask `authorize`
--- @treturn boolean|nil true where such requests cannot be decided at once
-function Reload:authorize_at_once(request)
-    local decision, never = self.generation.estate:authorize_at_once(request)
+-- @treturn boolean|nil true where such calls cannot be decided at once
+function Reload:decide_plain(call)
+    local decision, never = self.generation.estate:decide_plain(call)
     return decision, never -- no tail call, see there
 end
 

@@ -1,12 +1,18 @@
 --- The front in nginx: requests are decided where they come in.
 --
---     init_by_lua_block        { require("postern.resty").init("/etc/postern/estate.lua") }
---     init_worker_by_lua_block { require("postern.resty").init_worker() }
---     location / {
---         set $postern_api a1b2c3d4e5;
---         access_by_lua_block { require("postern.resty").access() }
---         log_by_lua_block    { require("postern.resty").log() }
+--     init_by_lua_block {
+--         postern = require("postern.resty")
+--         postern.init("/etc/postern/estate.lua")
+--         orders = postern.place { api = "a1b2c3d4e5", stage = "live" }
 --     }
+--     init_worker_by_lua_block { postern.init_worker() }
+--     location / {
+--         access_by_lua_block { postern.access(orders) }
+--         log_by_lua_block    { postern.log() }
+--     }
+--
+-- A place is checked once, when nginx starts, and costs a request nothing. Settings may also be
+-- handed to `access` as a table, or set as variables.
 --
 -- The master opens the estate to find what is wrong with it, and leaves what it read to the
 -- workers: files, timers and connections would not survive being forked. Each worker opens it for
@@ -19,20 +25,25 @@
 -- are needed, so that a library that is missing can be told: postern.resty.lint,
 -- postern.resty.master,
 -- postern.answer, postern.metrics, postern.host.resty, postern.resty.call, postern.resty.reply,
--- postern.resty.follower
+-- postern.resty.marks, postern.resty.tally, postern.resty.follower
 --
 -- @module postern.resty
+local ffi = require("ffi")
 local settings = require("postern.resty.options")
 local reporters = require("postern.resty.reports")
 local boards = require("postern.resty.board")
 
 
-local _M = {}
+-- The version of the whole, in the form in which `opm build` looks for it.
+local _M = { _VERSION = "0.1.0" }
 
 
 -- The one of this nginx: options, path, board, reports; in a worker also follower, host, reply and
 -- what the estate needs.
 local front
+
+-- Why there is none, where somebody tried.
+local unopened = "there was no `init`: every request is refused"
 
 -- What only this front counts.
 local FAMILIES = {
@@ -46,6 +57,7 @@ local NONE = {} -- settings of a location that hands none; nobody writes to it
 
 local ALLOWED = "Allowed"
 local FAULT, UNAVAILABLE = 500, 503
+local REFUSED = "Request Refused\n"
 
 -- A request that comes before the first turn of a worker waits for it so long, in seconds.
 local START = 5
@@ -66,6 +78,28 @@ end
 
 local function say_dry_run()
     ngx.log(ngx.ERR, "postern: DRY RUN: nothing is denied, only told")
+end
+
+
+-- Makes the front, with nothing opened yet.
+local function make(path, options)
+    if type(path) ~= "string" or path == "" then
+        return nil, "give the path of an estate"
+    end
+    local filled, err = settings.fill(options)
+    if not filled then
+        return nil, err
+    end
+    local board
+    board, err = board_of(filled, path)
+    if not board then
+        return nil, err
+    end
+    front = { path = path, options = filled, board = board }
+    if filled.mode == "dry_run" then
+        say_dry_run()
+    end
+    return true
 end
 
 
@@ -102,27 +136,15 @@ end
 -- decision (`X-Obligation-`); `upstream`, headers that the program behind nginx is sent, name to
 -- `principal`, `request_id`, `decision`, `revision` or `obligation:NAME`
 function _M.init(path, options)
-    if type(path) ~= "string" or path == "" then
-        error("postern: init: give the path of an estate", 2)
-    elseif front then
+    if front then
         error("postern: init: it was called already: one nginx has one estate", 2)
     end
-    local filled, err = settings.fill(options)
-    if not filled then
+    local ok, err = make(path, options)
+    if not ok then
         error("postern: init: " .. err, 2)
     end
-    local board
-    board, err = board_of(filled, path)
-    if not board then
-        error("postern: init: " .. err, 2)
-    end
-    front = { path = path, options = filled, board = board }
-    if filled.mode == "dry_run" then
-        say_dry_run()
-    end
-    local ok
     ok, err = prepare()
-    if not ok and filled.on_broken == "stop" then
+    if not ok and front.options.on_broken == "stop" then
         front = nil
         error(("postern: %s: cannot be opened:\n%s"):format(path, err), 0)
     elseif not ok then
@@ -152,20 +174,32 @@ local function plain_reply()
 end
 
 
+-- What marks are by: where the request that nginx is at stands in the memory.
+local function new_marks()
+    local get_request = require("resty.core.base").get_request
+    return require("postern.resty.marks").new({
+        number = function() return tonumber(ffi.cast("uintptr_t", get_request())) end,
+        began = ngx.req.start_time, now = ngx.now,
+    })
+end
+
+
 local function start_worker()
     front.reports = reporter(front.options.report)
     front.reply = plain_reply()
     front.calls = require("postern.resty.call")
+    front.marks = new_marks()
     front.replies = require("postern.resty.reply")
     front.host = require("postern.host.resty").new({ log = write_line })
     local metrics = require("postern.metrics")
     front.metrics = metrics.new(metrics.shared(ngx.shared[front.options.dict]), {
         batched = true, worker = ngx.worker.id(), families = FAMILIES,
     })
+    front.tally = require("postern.resty.tally").new(front.metrics, front.board)
     front.follower = require("postern.resty.follower").new({
         path = front.path, host = front.host, board = front.board, options = front.options,
         reports = front.reports, metrics = front.metrics, pid = ngx.worker.pid(),
-        id = ngx.worker.id(),
+        id = ngx.worker.id(), tally = front.tally,
     })
     front.follower:start()
 end
@@ -178,14 +212,7 @@ local function turn(premature)
 end
 
 
---- Starts a worker, in `init_worker_by_lua`.
-function _M.init_worker()
-    if not front then
-        ngx.log(ngx.ERR, "postern: init_worker: there was no `init`: every request is refused")
-        return
-    elseif not ngx.worker.id() then
-        return -- the cache manager and the like serve nobody
-    end
+local function begin_worker()
     local ok, err = pcall(start_worker)
     if not ok then
         ngx.log(ngx.ERR, "postern: this worker does not start, and refuses every request: ",
@@ -198,6 +225,60 @@ function _M.init_worker()
     if not first or not second then
         ngx.log(ngx.ERR, "postern: no timers: this worker will not follow its files")
     end
+end
+
+
+--- Starts a worker, in `init_worker_by_lua`.
+function _M.init_worker()
+    if not front then
+        ngx.log(ngx.ERR, "postern: init_worker: there was no `init`: every request is refused")
+    elseif ngx.worker.id() then -- the cache manager and the like serve nobody
+        begin_worker()
+    end
+end
+
+
+-- What the first worker that comes reads stands for all, as what a master reads does.
+local function open_here(path, options)
+    if front then
+        return front.path == path or nil,
+            ("`%s` is open already, and one nginx has one estate: start it anew"):format(front.path)
+    elseif type(options) == "table" and options.on_broken == "stop" then
+        return nil, "`on_broken`: a worker cannot keep nginx from starting: leave it out"
+    end
+    local ok, err = make(path, options)
+    if not ok then
+        return nil, err
+    elseif not front.board:wanted() then
+        ok, err = prepare()
+    end
+    begin_worker()
+    return ok, err
+end
+
+
+--- Opens the estate in a worker and starts that worker, in place of `init` and `init_worker`: in
+-- `init_worker_by_lua` or a timer of a gateway that leaves its plugins no `init_by_lua`. A second
+-- call for the same estate does nothing. It never raises.
+-- @tparam string path the estate's file, which the workers' user must be able to read
+-- @tparam[opt] table options those of `init` but for `on_broken`: nginx starts in any case
+-- @treturn boolean|nil true, also in a process that serves nobody; nil when it cannot be opened:
+-- every request is refused then, until, where its files were wrong, they are right
+-- @treturn string why not
+function _M.open(path, options)
+    if not ngx.worker.id() then
+        return true
+    end
+    local called, ok, err = pcall(open_here, path, options)
+    if called and ok then
+        return true
+    end
+    err = ("%s: cannot be opened, so every request is refused: %s"):format(tostring(path),
+        tostring(called and err or ok))
+    if not front then
+        unopened = err
+    end
+    return nil, err
 end
 
 
@@ -261,6 +342,13 @@ end
 
 
 local function judge(estate, given, subrequest)
+    local call = front.calls.plain(front.needs, given, subrequest)
+    if call then
+        local ok, planned = pcall(estate.decide_plain, estate, call)
+        if ok and planned then
+            return planned
+        end
+    end
     local request, status, why = front.calls.read(front.needs, given, subrequest)
     if not request then
         return failed(status, why)
@@ -283,6 +371,8 @@ local function decide(estate, given, subrequest)
         return decision
     elseif decision.decision ~= ALLOWED or decision.reason == "error" then
         return failed(FAULT, "a decision contradicts itself")
+    elseif not decision.headers and not decision.obligations then
+        return decision
     end
     local headers, why
     ok, headers, why = pcall(front.reply.headers, front.reply, decision)
@@ -302,16 +392,10 @@ end
 
 
 local function count(decision, mode, seconds)
-    local board, metrics = front.board, front.metrics
-    metrics:decision(decision, seconds)
-    if decision.allowed then
-        board:incr("allowed", 1)
-        return
-    end
-    board:incr(decision.reason == "error" and "errors" or "denied", 1)
-    if mode == "dry_run" then
-        board:incr("dry_run", 1)
-        metrics:count("postern_dry_run_total")
+    front.tally:add(decision, seconds)
+    if mode == "dry_run" and not decision.allowed then
+        front.board:incr("dry_run", 1)
+        front.metrics:count("postern_dry_run_total")
     end
 end
 
@@ -330,25 +414,29 @@ local function tell(decision, mode)
 end
 
 
+-- Tells while there is no front to do it.
+local early
+
 -- What went wrong where nothing may.
 local function tell_failure(message)
     if front and front.reports then
         front.board:incr("errors", 1)
         front.reports:tell("failure", "refused: " .. tostring(message))
     else
-        ngx.log(ngx.ERR, "postern: refused: ", tostring(message))
+        early = early or reporter()
+        early:tell("failure", "refused: " .. tostring(message))
     end
 end
 
 
--- Notes that a request was decided, for `log`: by the variable where that is declared, which
--- survives an internal redirect.
+-- Notes that a request was decided: for `log`, and, where there are guards, for `access`.
 local function note(decision, seconds, subrequest)
     if subrequest then
         return -- its variables are those of the request, and so may be its ngx.ctx
     end
+    front.marks:put()
     front.replies.fill(decision, seconds)
-    if front.guards or not front.calls.declares("postern_decision") then
+    if front.guards then
         ngx.ctx.postern = ngx.var.uri
     end
 end
@@ -357,8 +445,8 @@ end
 -- ---- Requests ----------------------------------------------------------------------
 
 
--- Refuses, without an estate.
-local function refuse_all()
+-- Notes that there is no estate to ask.
+local function note_absence()
     if front.reports then
         front.reports:tell("no_estate", "there is no estate: every request is refused")
     end
@@ -367,19 +455,19 @@ local function refuse_all()
         front.metrics:decision(nil)
         note(failed(FAULT), 0, ngx.is_subrequest)
     end
-    front.reply:refuse(nil)
-    return ngx.status
 end
 
 
--- Decides one request. True when it may pass, else the status it was refused with.
-local function run(given, subrequest)
+-- Decides one request, counts and tells it. Whether it may pass; the decision, nil where there is
+-- no estate; the headers of the answer, if there are any.
+local function weigh(given, subrequest)
     if not front then
-        error("there was no `init`: every request is refused", 0)
+        error(unopened, 0)
     end
     local estate = estate_in_use()
     if not estate then
-        return refuse_all()
+        note_absence()
+        return false
     elseif not front.needs or front.needs.estate ~= estate then
         settle(estate)
     end
@@ -398,19 +486,26 @@ local function run(given, subrequest)
     count(decision, mode, seconds)
     note(decision, seconds, subrequest)
     if decision.allowed then
-        front.reply:pass(decision, headers)
-        if headers then
-            ngx.ctx.postern_headers = headers -- for `header_filter`
-        end
-        return true
+        return true, decision, headers
     end
     tell(decision, mode)
-    if mode == "dry_run" then
-        front.reply:pass(decision)
-        return true
+    return mode == "dry_run", decision
+end
+
+
+-- Decides one request, and has nginx do it. True when it may pass, else the status it was refused
+-- with.
+local function run(given, subrequest)
+    local passes, decision, headers = weigh(given, subrequest)
+    if not passes then
+        front.reply:refuse(decision)
+        return ngx.status
     end
-    front.reply:refuse(decision)
-    return ngx.status
+    front.reply:pass(decision, headers)
+    if headers then
+        ngx.ctx.postern_headers = headers -- for `header_filter`
+    end
+    return true
 end
 
 
@@ -420,7 +515,7 @@ local function refuse_barely(status)
     ngx.req.discard_body()
     ngx.status = status
     ngx.header["Content-Type"] = "text/plain"
-    ngx.print("Request Refused\n")
+    ngx.print(REFUSED)
 end
 
 
@@ -441,12 +536,35 @@ end
 
 --- Decides the request, in `access_by_lua`. It returns where the request may pass; everywhere else
 -- nginx ends it.
--- @tparam[opt] table given `api`, `stage`, `vpce`, `host` and `mode`, in place of the variables
+-- @tparam[opt] table given a place, see `place`, or a table of `api`, `stage`, `vpce`, `host` and
+-- `mode`, in place of the variables, and of `claims`, a table: those of a token that the location
+-- has verified, and `{}` for a token that it could not verify. They are for the packs
+-- `identities/jwt` and `keys/jwt_claims`
 function _M.access(given)
     if front and front.guards and ngx.ctx.postern == ngx.var.uri then
         return -- `guard` has decided it
     end
     return enforce(given)
+end
+
+
+--- Makes the settings of a location, once for all its requests: in `init_by_lua`, so that a mistake
+-- keeps nginx from starting.
+--
+--     init_by_lua_block {
+--         postern = require("postern.resty")
+--         postern.init("/etc/postern/estate.lua")
+--         orders = postern.place { api = "a1b2c3d4e5", stage = "live" }
+--     }
+--     location /orders/ { access_by_lua_block { postern.access(orders) } }
+-- @tparam table given as for `access`
+-- @treturn table for `access` and `guard`
+function _M.place(given)
+    local place, wrong = require("postern.resty.call").place(given)
+    if not place then
+        error("postern: place: " .. wrong, 2)
+    end
+    return place
 end
 
 
@@ -462,6 +580,39 @@ function _M.guard(given)
 end
 
 
+local function decide_for_gateway(given)
+    local passes, decision, headers = weigh(given, ngx.is_subrequest)
+    if passes then
+        front.reply:forward(decision)
+        return true, headers
+    end
+    return false, front.reply:refusal(decision)
+end
+
+
+--- Decides the request for a gateway that answers clients itself, in its access phase. It never
+-- raises, and writes nothing to the client. What the client may not say is stripped from the
+-- request, and what is told upstream is set, as by `access`.
+-- @tparam[opt] table given as for `access`
+-- @treturn boolean whether the request may pass
+-- @treturn table|nil where it may, the headers of the answer, name to text, for the gateway's
+-- header filter; nil when there are none. Else what the client is to be told: `status`, `headers`
+-- (name to text) and `body`
+function _M.decide(given)
+    local ok, passes, reply = pcall(decide_for_gateway, given or NONE)
+    if ok and passes == true then
+        return true, reply
+    elseif ok and type(reply) == "table" then
+        return false, reply
+    end
+    pcall(tell_failure, passes)
+    return false, {
+        status = front and front.options.fault or UNAVAILABLE,
+        headers = { ["Content-Type"] = "text/plain" }, body = REFUSED,
+    }
+end
+
+
 --- Sets the headers of the decision anew, in `header_filter_by_lua`: in place of those of the same
 -- name that the program behind nginx sent.
 function _M.header_filter()
@@ -472,23 +623,14 @@ function _M.header_filter()
 end
 
 
-local function was_decided()
-    if front.calls.declares("postern_decision") then
-        local decision = ngx.var.postern_decision
-        return decision ~= nil and decision ~= ""
-    end
-    return ngx.ctx.postern ~= nil
-end
-
-
 --- Notes what became of the request, in `log_by_lua`: one that was let through where nobody decided
 -- is told and counted. That is a hole in the configuration, such as `satisfy any`.
 function _M.log()
-    if not front or not front.metrics or ngx.status >= 400 then
+    if not front or not front.metrics then
         return
     end
-    local ok, decided = pcall(was_decided)
-    if not ok or not decided then
+    local decided = front.marks:take()
+    if not decided and ngx.status < 400 then
         front.board:incr("undecided", 1)
         front.metrics:count("postern_undecided_total")
         front.reports:tell("undecided", described() .. ": was let through, but nobody decided it: "
@@ -509,6 +651,9 @@ local COUNTS = { "allowed", "denied", "errors", "dry_run", "undecided" }
 function _M.state()
     if not front then
         return { problem = "there was no `init`" }
+    end
+    if front.tally then
+        front.tally:flush()
     end
     local problem, since = front.board:last_problem()
     local state = {
@@ -550,9 +695,10 @@ end
 --- Answers the counters of all workers, as Prometheus reads them. Who may ask is for the location
 -- to say.
 function _M.metrics()
-    if not front or not front.metrics then
+    if not front or not front.tally then
         return ngx.exit(UNAVAILABLE)
     end
+    front.tally:flush()
     local text, content_type = front.metrics:render(ngx.var.http_accept)
     ngx.header["Content-Type"] = content_type
     ngx.print(text)

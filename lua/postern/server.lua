@@ -4,24 +4,31 @@
 -- are read from it and checked, the server is made, it binds, begins to listen, and serves until
 -- it is told to stop; then it lets what has begun come to its end, for a limited time.
 --
--- *Dependencies*: dkjson, postern.ffi, postern.config, postern.crypto, postern.connections,
--- postern.protocols, postern.response, postern.routes, postern.settings, postern.sockets,
--- postern.telemetry, postern.host.uv_listener, postern.protocol.operator
+-- Administration is done by one of the processes: the first worker. The others find what it has
+-- written by themselves, as any change of the estate's files.
+--
+-- *Dependencies*: dkjson, postern.ffi, postern.audit, postern.config, postern.crypto,
+-- postern.connections, postern.endpoints, postern.response, postern.settings, postern.sockets,
+-- postern.store, postern.telemetry, postern.tls, postern.host.uv_disk, postern.host.uv_listener,
+-- postern.protocol.admin
 --
 -- @module postern.server
 local json = require("dkjson")
 local core = require("postern.ffi")
+local audits = require("postern.audit")
 local config = require("postern.config")
 local crypto = require("postern.crypto")
 local connections = require("postern.connections")
-local protocols = require("postern.protocols")
+local endpoints = require("postern.endpoints")
 local response = require("postern.response")
-local routes = require("postern.routes")
 local settings = require("postern.settings")
 local sockets = require("postern.sockets")
+local stores = require("postern.store")
 local telemetry = require("postern.telemetry")
+local tls = require("postern.tls")
+local disks = require("postern.host.uv_disk")
 local listeners = require("postern.host.uv_listener")
-local operator = require("postern.protocol.operator")
+local admins = require("postern.protocol.admin")
 
 
 local _M = {}
@@ -29,79 +36,33 @@ local Server = {}
 Server.__index = Server
 
 
--- What the server tells of itself, where everybody looks for it.
-local OWN_ENDPOINTS = {
-    ["/healthz"] = "health", ["/readyz"] = "ready", ["/status"] = "status",
-    ["/metrics"] = "metrics",
-}
+-- Where administration is; no other listener has it.
+local ADMIN = "/admin/v1"
 
--- Where it decides unless the settings say otherwise.
-local DECIDE, NATIVE = "/v1/decide", "native"
+-- The worker that administers: there is always one of that number.
+local FIRST = 1
 
 -- What protocols have to say of their refusals: so many lines a second at most.
 local MOST_NOTES = 10
 
 local STATUS_ORDER = { "state", "version", "pid", "worker", "seconds", "revision", "estate",
     "loads", "failures", "problems", "connections", "open", "accepted", "turned_away", "requests",
-    "refused", "timed_out" }
+    "refused", "timed_out", "handshakes_failed", "log_dropped" }
 
 
--- ---- Protocols ---------------------------------------------------------------------------------
-
-
--- Those that come with the server, and those whoever puts it together has.
-local function known_protocols(more)
-    local known = {}
-    for _, list in ipairs({ protocols, more or {} }) do
-        for name, protocol in pairs(list) do
-            known[name] = protocol
-        end
-    end
-    for _, name in pairs(OWN_ENDPOINTS) do
-        known[name] = { new = function(options, server)
-            return operator.new(name, options, server)
-        end }
-    end
-    return known
-end
+-- ---- Settings ----------------------------------------------------------------------------------
 
 
 --- Checks what the word `serve` of an estate and the command line say.
 -- @tparam table given see `postern.settings`
 -- @tparam[opt] table more protocols, name to module, besides those of `postern.protocols`
+-- @tparam[opt] string file which says it: paths begin in its folder
 -- @treturn table|nil
 -- @treturn string what is wrong
-function _M.check(given, more)
-    return settings.check(given, known_protocols(more), listeners.parse)
-end
-
-
-local function make_endpoints(self, wanted)
-    local endpoints = {}
-    for prefix, endpoint in pairs(wanted) do
-        if endpoint then
-            local ok, made = pcall(self.protocols[endpoint.protocol].new, endpoint.options,
-                                   self.services)
-            if not ok then
-                return nil, ("endpoint `%s`: %s"):format(prefix, tostring(made))
-            end
-            endpoints[prefix] = made
-        end
-    end
-    return endpoints
-end
-
-
--- What all listeners answer that have no endpoints of their own.
-local function common_endpoints(self)
-    local wanted = { [DECIDE] = { protocol = NATIVE, options = {} } }
-    for prefix, name in pairs(OWN_ENDPOINTS) do
-        wanted[prefix] = { protocol = name, options = {} }
-    end
-    for prefix, endpoint in pairs(self.settings.endpoints) do
-        wanted[prefix] = endpoint
-    end
-    return wanted
+function _M.check(given, more, file)
+    return settings.check(given, {
+        protocols = endpoints.known(more), parse = listeners.parse, file = file,
+    })
 end
 
 
@@ -115,19 +76,23 @@ local function find_protocol(message)
 end
 
 
--- Tells the operator why a protocol refused what no decision was asked about. Whoever asks a lot
--- must not fill the log.
-local function note(self, message, why)
+-- Tells the operator what peers can bring about as often as they like: they must not fill the log.
+local function note(self, line)
     local front = self.front
     if self.noted_in ~= front.second then
         self.noted_in, self.noted = front.second, 0
     end
     self.noted = self.noted + 1
     if self.noted <= MOST_NOTES then
-        self.host:log(("%s %s from %s: %s"):format(message.method, message.path, message.peer, why))
+        self.host:log(line)
     elseif self.noted == MOST_NOTES + 1 then
         self.host:log("and more of the kind in this second")
     end
+end
+
+
+local function note_refusal(self, message, why)
+    note(self, ("%s %s from %s: %s"):format(message.method, message.path, message.peer, why))
 end
 
 
@@ -137,28 +102,29 @@ local function handler(self)
         if not protocol then
             return 404, response.JSON, response.problem(404)
         end
-        local status, headers, body, why = protocol:handle(message, self.telemetry.ask,
-                                                           self.telemetry.at_once)
+        local status, headers, body, why = protocol:handle(message,
+            self.telemetry:ask_for(message), self.telemetry.at_once)
         if why then
-            note(self, message, why)
+            note_refusal(self, message, why)
         end
         return status, headers, body
     end
 end
 
 
+-- Where decisions are logged, none is made at once: there is no handler.
 local function handler_at_once(self)
-    return function(message)
+    return not self.audit and function(message)
         local protocol = find_protocol(message)
         if not protocol or not protocol.handle_at_once then
             return nil
         end
         local status, headers, body, why = protocol:handle_at_once(message, self.telemetry.at_once)
         if why then
-            note(self, message, why)
+            note_refusal(self, message, why)
         end
         return status, headers, body
-    end
+    end or nil
 end
 
 
@@ -209,11 +175,62 @@ local function status(self)
             turned_away = front.counts.turned_away },
         requests = front.requests,
         refused = named(front.counts.refused), timed_out = named(front.counts.timed_out),
+        handshakes_failed = front.counts.handshakes,
+        log_dropped = self.audit and self.audit.dropped,
     }, { keyorder = STATUS_ORDER }) .. "\n"
 end
 
 
--- ---- Its life ----------------------------------------------------------------------------------
+-- ---- Making ------------------------------------------------------------------------------------
+
+
+-- What the endpoints of its own are handed; see `postern.protocol.operator`.
+local function services_of(self, gather)
+    local operators = self.settings.operators
+    return {
+        state = function() return self.state end,
+        revision = function() return self.reload.estate.revision end,
+        is_operator = function(message)
+            return operators ~= nil and operators:admits(message)
+        end,
+        wants_token = function(message)
+            return operators ~= nil and operators:wants_token(message)
+        end,
+        status = function() return status(self) end,
+        metrics = function(accepted)
+            return self.telemetry:render(accepted, gather and gather())
+        end,
+    }
+end
+
+
+local function make_front(self)
+    local host = self.host
+    return connections.new({
+        handle = handler(self), fault = on_fault, new_id = id_maker(),
+        handle_at_once = handler_at_once(self),
+        watch_stream = function(stream, fn) return host.loop:readiness(stream, fn) end,
+        now = host.now, monotonic = host.monotonic,
+        perform = function(fn, argument) return host:perform(fn, argument) end,
+        close_stream = function(stream) host.loop:close_handle(stream) end,
+        later = function(fn) host.loop:turn(fn) end,
+        log = function(line) host:log(line) end, note = function(line) note(self, line) end,
+        limits = self.settings.limits,
+    })
+end
+
+
+local function open_log(self)
+    local options = { host = self.host }
+    for name, value in pairs(self.settings.audit) do
+        options[name] = value
+    end
+    local ok, log, why = pcall(audits.new, options)
+    if not ok or not log then
+        return nil, ("audit: %s"):format(tostring(ok and why or log))
+    end
+    return log
+end
 
 
 local OPTIONS = { host = true, reload = true, settings = true, protocols = true, worker = true,
@@ -226,7 +243,7 @@ local OPTIONS = { host = true, reload = true, settings = true, protocols = true,
 -- `failed(message)`, the answer for when that raised or took too long), `worker` (its number),
 -- `pid`, and `gather` (a function that answers what the other processes have counted; it may wait)
 -- @treturn Server|nil
--- @treturn string what is wrong with an endpoint
+-- @treturn string what is wrong with an endpoint or the decision log
 function _M.new(options)
     for name in pairs(options) do
         if not OPTIONS[name] then
@@ -236,75 +253,129 @@ function _M.new(options)
     end
     local host, reload = options.host, options.reload
     local self = setmetatable({
-        host = host, reload = reload, settings = options.settings, worker = options.worker or 1,
-        pid = options.pid, protocols = known_protocols(options.protocols),
+        host = host, reload = reload, settings = options.settings, worker = options.worker or FIRST,
+        pid = options.pid, protocols = endpoints.known(options.protocols),
         state = "starting", began = host.monotonic(), listeners = {},
     }, Server)
-    self.services = {
-        state = function() return self.state end,
-        revision = function() return reload.estate.revision end,
-        is_operator = self.settings.is_operator,
-        status = function() return status(self) end,
-        metrics = function(accepted)
-            return self.telemetry:render(accepted, options.gather and options.gather())
-        end,
-    }
-    local endpoints, why = make_endpoints(self, common_endpoints(self))
-    if not endpoints then
+    self.services = services_of(self, options.gather)
+    local why
+    self.routes, why = endpoints.routes(endpoints.common(self.settings.endpoints), self.protocols,
+        self.services)
+    if not self.routes then
         return nil, why
     end
-    self.routes = routes.new(endpoints)
-    self.front = connections.new({
-        handle = handler(self), fault = on_fault, new_id = id_maker(),
-        handle_at_once = handler_at_once(self),
-        watch_stream = function(stream, fn) return host.loop:readiness(stream, fn) end,
-        now = host.now, monotonic = host.monotonic,
-        perform = function(fn, argument) return host:perform(fn, argument) end,
-        close_stream = function(stream) host.loop:close_handle(stream) end,
-        log = function(line) host:log(line) end, limits = self.settings.limits,
-    })
+    if self.settings.audit then
+        self.audit, why = open_log(self)
+        if not self.audit then
+            return nil, why
+        end
+    end
+    self.front = make_front(self)
     self.telemetry = telemetry.new({ front = self.front, reload = reload, now = host.now,
-        monotonic = sockets.seconds, worker = self.worker })
+        monotonic = sockets.seconds, worker = self.worker, audit = self.audit })
     self.stopping, self.stopped = host:ticket(), host:ticket()
     return self
 end
 
 
-local function bind_one(self, wanted, fd)
-    local own = self.routes
-    if wanted.endpoints then
-        local endpoints, why = make_endpoints(self, wanted.endpoints)
-        if not endpoints then
-            return nil, why
-        end
-        own = routes.new(endpoints)
+-- ---- Listening ---------------------------------------------------------------------------------
+
+
+-- Whoever may administer may also see how the server is.
+local function admin_routes(self)
+    local given = self.settings.admin
+    local store, err = stores.open({
+        reload = self.reload, host = self.host, files = disks.new(self.host), keep = given.keep,
+        -- Who finds it busy is to be told so, before the time for an answer is over.
+        wait = self.settings.limits.answer_seconds / 2,
+    })
+    if not store then
+        return nil, err.message
     end
-    local listener, err = listeners.bind(self.host, fd and "fd:" .. fd or wanted.address,
+    local ok, admin = pcall(admins.new, { store = store, host = self.host,
+        operators = given.operators, prefix = ADMIN })
+    if not ok then
+        return nil, tostring(admin)
+    end
+    local services = setmetatable({
+        is_operator = function(message) return admin:identify(message) ~= nil end,
+        wants_token = function(message)
+            return given.operators.tokens ~= nil and message:header("authorization") == nil
+        end,
+    }, { __index = self.services })
+    return endpoints.routes(endpoints.own(), self.protocols, services, { [ADMIN] = admin })
+end
+
+
+local function routes_of(self, wanted)
+    if wanted == self.settings.admin then
+        local own, why = admin_routes(self)
+        return own, why and "admin: " .. why
+    elseif not wanted.endpoints then
+        return self.routes
+    end
+    return endpoints.routes(wanted.endpoints, self.protocols, self.services)
+end
+
+
+local function bind_one(self, wanted, fd)
+    local own, err = routes_of(self, wanted)
+    if not own then
+        return nil, err
+    end
+    local context
+    if wanted.tls then
+        context, err = tls.server(wanted.tls)
+        if not context then
+            return nil, ("`%s`: %s"):format(wanted.address, err)
+        end
+    end
+    local listener
+    listener, err = listeners.bind(self.host, fd and "fd:" .. fd or wanted.address,
         { mode = wanted.mode, backlog = wanted.backlog, shared = fd ~= nil })
     if not listener then
         return nil, err
     end
-    listener.routes = own
+    listener.routes, listener.wanted, listener.context = own, wanted, context
     return listener
 end
 
 
---- Binds the addresses of the settings. To be called in a task.
--- @tparam[opt] table fds address to the descriptor of a socket that is bound to it already
+--- What is listened on.
+-- @tparam table all settings, checked
+-- @treturn {table,...} listeners of them, that of administration last
+function _M.listened(all)
+    local list = {}
+    for i, wanted in ipairs(all.listen) do
+        list[i] = wanted
+    end
+    list[#list + 1] = all.admin
+    return list
+end
+
+
+--- Binds the addresses of the settings. To be called in a task; it waits for the store where there
+-- is administration.
+-- @tparam[opt] table fds address to a list of the descriptors of sockets that are bound to it
+-- already, in the order of the settings
 -- @treturn boolean|nil true
 -- @treturn string why not
 function Server:bind(fds)
-    for _, wanted in ipairs(self.settings.listen) do
-        local fd = fds and fds[wanted.address]
+    local available, missing = tls.available()
+    for _, wanted in ipairs(_M.listened(self.settings)) do
+        local fd = fds and table.remove(fds[wanted.address] or {}, 1)
         if fds and not fd then
             return nil, ("`%s`: it was not listened on when the server was started: start it anew")
                 :format(wanted.address)
+        elseif wanted.tls and not available then
+            return nil, ("`%s`: %s"):format(wanted.address, missing)
+        elseif wanted ~= self.settings.admin or self.worker == FIRST then
+            local listener, err = bind_one(self, wanted, fd)
+            if not listener then
+                return nil, err
+            end
+            self.listeners[#self.listeners + 1] = listener
         end
-        local listener, err = bind_one(self, wanted, fd)
-        if not listener then
-            return nil, err
-        end
-        self.listeners[#self.listeners + 1] = listener
     end
     return true
 end
@@ -315,8 +386,10 @@ end
 -- @treturn string why not
 function Server:listen()
     for _, listener in ipairs(self.listeners) do
-        local ok, err = listener:listen(function(stream, peer_of)
-            self.front:accept(stream, peer_of, listener.routes)
+        local ok, err = listener:listen(function(stream, peer_of, credentials_of)
+            self.front:accept(stream, {
+                peer_of = peer_of, credentials_of = credentials_of, routes = listener.routes,
+            }, listener.context)
         end)
         if not ok then
             return nil, err
@@ -339,26 +412,71 @@ function Server:addresses()
 end
 
 
---- Reads the estate anew, in a task.
--- @treturn boolean|nil as `reload` of `postern.reload`
-function Server:reload_now()
-    return self.reload:reload()
+-- Certificates and keys that stand in the files now. Connections that are open keep theirs.
+local function renew_certificates(self)
+    local all = true
+    for _, listener in ipairs(self.listeners) do
+        if listener.context then
+            local context, why = tls.server(listener.wanted.tls)
+            if context then
+                listener.context = context
+            else
+                all = false
+                self.host:log(("`%s`: its certificate stays as it was: %s")
+                    :format(listener.wanted.address, why))
+            end
+        end
+    end
+    return all
 end
 
 
---- Stops: no connection is accepted any more, what has begun may end. Called again, all ends at
--- once.
-function Server:stop()
-    if self.state == "draining" then
-        return self.front:close()
+--- Reads the estate anew, and the files of TLS, in a task.
+-- @treturn boolean|nil false when something stays as it was, since what stands in the files is not
+-- good; else as `reload` of `postern.reload`
+function Server:reload_now()
+    local renewed = renew_certificates(self)
+    local reloaded = self.reload:reload()
+    return renewed and reloaded
+end
+
+
+local function stop_listening(self)
+    if self.stop_delay then
+        self.stop_delay()
+        self.stop_delay = nil
     end
-    self.state = "draining"
     for _, listener in ipairs(self.listeners) do
         listener:close()
     end
     self.stopping:post()
     self.front:drain(function() self.stopped:post() end)
 end
+
+
+--- Stops: it says that it is not ready, for as long as the settings want; then no connection is
+-- accepted any more, and what has begun may end. Called again, all ends at once.
+function Server:stop()
+    local delay = self.settings.drain_delay
+    if self.state == "draining" then
+        if self.stop_delay then
+            stop_listening(self)
+        end
+        return self.front:close()
+    end
+    self.state = "draining"
+    if delay > 0 then
+        self.stop_delay = self.host.loop:timer(delay, function()
+            self.stop_delay = nil
+            stop_listening(self)
+        end)
+    else
+        stop_listening(self)
+    end
+end
+
+
+-- ---- Its life ----------------------------------------------------------------------------------
 
 
 --- Waits, in a task, until the server has stopped and what had begun has ended, or its time has.
@@ -384,6 +502,12 @@ function Server:close()
     self.front:close()
     if self.stop_sweeping then
         self.stop_sweeping()
+    end
+    if self.stop_delay then
+        self.stop_delay()
+    end
+    if self.audit then
+        self.audit:close()
     end
     self.reload:close()
 end

@@ -2,12 +2,18 @@
 --
 -- Everything unknown is refused, with what there is; nothing is guessed.
 --
--- *Dependencies*: postern.cidr, postern.config, postern.connections
+-- *Dependencies*: postern.config, postern.connections, postern.protocol.peers,
+-- postern.settings.say, postern.settings.listener, postern.settings.admin
 --
 -- @module postern.settings
-local cidrs = require("postern.cidr")
 local config = require("postern.config")
 local connections = require("postern.connections")
+local peers = require("postern.protocol.peers")
+local say = require("postern.settings.say")
+local listeners = require("postern.settings.listener")
+local admins = require("postern.settings.admin")
+
+local describe, fail, check_names, whole = say.describe, say.fail, say.check_names, say.whole
 
 
 local _M = {}
@@ -22,45 +28,12 @@ _M.DRAIN = 10
 -- More processes than this are a slip of the pen.
 local MOST_WORKERS = 256
 
-local KNOWN = { listen = true, workers = true, drain = true, limits = true, endpoints = true,
-    operators = true }
+local KNOWN = { listen = true, workers = true, drain = true, drain_delay = true, limits = true,
+    endpoints = true, operators = true, admin = true, audit = true }
 
-local LISTENER = { address = true, mode = true, backlog = true, endpoints = true }
-
-
--- ---- Telling -----------------------------------------------------------------------------------
-
-
-local function describe(value)
-    if type(value) == "string" then
-        return ("`%s`"):format(value)
-    elseif type(value) == "number" or type(value) == "boolean" then
-        return tostring(value)
-    end
-    return "a " .. type(value)
-end
-
-
-local function fail(message, ...)
-    error({ settings = message:format(...) }, 0)
-end
-
-
-local function check_names(what, value, known)
-    for name in pairs(value) do
-        if not known[name] then
-            fail("%sunknown member `%s`%s", what, tostring(name),
-                 config.suggestion(tostring(name), known))
-        end
-    end
-end
-
-
-local function whole(what, value, least, most)
-    if type(value) ~= "number" or value % 1 ~= 0 or not (value >= least and value <= most) then
-        fail("%s is %s: give a whole number from %d to %d", what, describe(value), least, most)
-    end
-    return value
+local LISTENER = { endpoints = true }
+for name in pairs(listeners.MEMBERS) do
+    LISTENER[name] = true
 end
 
 
@@ -132,45 +105,21 @@ local function read_endpoints(what, endpoints, protocols)
 end
 
 
-local function read_mode(what, mode)
-    if mode == nil then
-        return nil
-    elseif type(mode) ~= "string" or not mode:find("^0?[0-7][0-7][0-7]$") then
-        fail("%s: `mode` is %s: give it in octal, as in \"0660\"", what, describe(mode))
-    end
-    return tonumber(mode, 8)
-end
-
-
-local function read_address(what, address, parse)
-    if type(address) ~= "string" then
-        fail("%s: `address` is missing: add it", what)
-    end
-    local place, why = parse(address)
-    if not place then
-        fail("%s: `%s`: %s", what, address, why)
-    end
-    return address
-end
-
-
-local function read_listener(what, value, protocols, parse)
+local function read_listener(what, value, context)
     if type(value) == "string" then
         value = { address = value }
     elseif type(value) ~= "table" then
         fail("%s is %s: give an address, or a table with `address`", what, describe(value))
     end
     check_names(what .. ": ", value, LISTENER)
-    return {
-        address = read_address(what, value.address, parse), mode = read_mode(what, value.mode),
-        backlog = value.backlog and whole(what .. ": `backlog`", value.backlog, 1, 65535) or nil,
-        endpoints = value.endpoints
-            and read_endpoints(what .. ": `endpoints`", value.endpoints, protocols) or nil,
-    }
+    local listener = listeners.read(what, value, context)
+    listener.endpoints = value.endpoints
+        and read_endpoints(what .. ": `endpoints`", value.endpoints, context.protocols) or nil
+    return listener
 end
 
 
-local function read_listen(listen, protocols, parse)
+local function read_listen(listen, context)
     if type(listen) == "string" or (type(listen) == "table" and listen.address) then
         listen = { listen }
     elseif type(listen) ~= "table" or #listen == 0 then
@@ -179,7 +128,7 @@ local function read_listen(listen, protocols, parse)
     end
     local read = {}
     for i, value in ipairs(listen) do
-        read[i] = read_listener(("listen %d"):format(i), value, protocols, parse)
+        read[i] = read_listener(("listen %d"):format(i), value, context)
     end
     for key in pairs(listen) do
         if type(key) ~= "number" or key < 1 or key > #listen then
@@ -190,76 +139,89 @@ local function read_listen(listen, protocols, parse)
 end
 
 
--- Addresses and ranges, and `unix:` for everybody who gets to the socket.
+-- Nobody, unless it is said who: what a proxy on this machine passes on comes from this machine.
 local function read_operators(operators)
     if type(operators) == "string" then
         operators = { operators }
-    elseif type(operators) ~= "table" then
-        fail("`operators` is %s: give a list of addresses, ranges and `unix:`",
-             describe(operators))
     end
-    local ranges, unix = {}, false
-    for _, one in ipairs(operators) do
-        if one == "unix:" then
-            unix = true
-        elseif type(one) ~= "string" then
-            fail("operators: %s is no address", describe(one))
-        else
-            ranges[#ranges + 1] = one
-        end
+    if operators == nil or type(operators) == "table" and next(operators) == nil then
+        return nil
     end
-    local matcher, err = cidrs.new(ranges)
-    if not matcher then
-        fail("operators: %s", err.message)
+    local list, why = peers.new(operators)
+    if not list then
+        fail("`operators`: %s", why)
     end
-    return function(peer)
-        if peer == "unix:" then
-            return unix
-        end
-        return matcher:match(peer) ~= nil
+    return list
+end
+
+
+-- What stands in it is for `postern.audit` to check; the file belongs where the estate is.
+local function read_audit(audit, context)
+    if not audit then
+        return nil
+    elseif type(audit) == "string" then
+        audit = { path = audit }
+    elseif type(audit) ~= "table" then
+        fail("`audit` is %s: give a table with `path`", describe(audit))
     end
+    local options = {}
+    for name, value in pairs(audit) do
+        options[name] = value
+    end
+    if options.host ~= nil or options.sink ~= nil then
+        fail("audit: unknown member `%s`: give `path`", options.host ~= nil and "host" or "sink")
+    elseif options.path ~= "-" then
+        options.path = say.path("audit: `path`", options.path, context.file)
+    end
+    return options
 end
 
 
 -- ---- All ---------------------------------------------------------------------------------------
 
 
-local function read_drain(drain)
-    if type(drain) ~= "number" or not (drain >= 0 and drain <= 86400) then
-        fail("`drain` is %s: give seconds, at most 86400", describe(drain))
+local function read_seconds(name, value, default)
+    if value == nil then
+        return default
+    elseif type(value) ~= "number" or not (value >= 0 and value <= 86400) then
+        fail("`%s` is %s: give seconds, at most 86400", name, describe(value))
     end
-    return drain
+    return value
 end
 
 
-local function read(given, protocols, parse)
+local function read(given, context)
     check_names("", given, KNOWN)
     return {
-        listen = read_listen(given.listen == nil and _M.LISTEN or given.listen, protocols,
-                             parse),
+        listen = read_listen(given.listen == nil and _M.LISTEN or given.listen, context),
         workers = given.workers and whole("`workers`", given.workers, 0, MOST_WORKERS) or 1,
-        drain = given.drain == nil and _M.DRAIN or read_drain(given.drain),
+        drain = read_seconds("drain", given.drain, _M.DRAIN),
+        drain_delay = read_seconds("drain_delay", given.drain_delay, 0),
         limits = read_limits(given.limits == nil and {} or given.limits),
         endpoints = read_endpoints("`endpoints`", given.endpoints == nil and {} or given.endpoints,
-                                   protocols),
-        is_operator = read_operators(given.operators == nil
-            and { "127.0.0.0/8", "::1", "unix:" } or given.operators),
+                                   context.protocols),
+        operators = read_operators(given.operators),
+        admin = admins.read(given.admin, context), audit = read_audit(given.audit, context),
     }
 end
 
 
 --- Checks and completes settings.
--- @tparam table given any of: `listen` (an address, or a list of addresses and of tables with
--- `address`, `mode`, `backlog` and `endpoints` of this listener alone), `workers` (processes; 0 is
--- one a core; 1), `drain` (seconds, 10), `limits` (see `postern.connections`), `endpoints` (prefix
--- to protocol, or to a table with `protocol` and its options, or to false for none), `operators`
--- (who may see metrics and status; this machine)
--- @tparam table protocols the names of those there are, to anything
--- @tparam function parse takes an address to listen on apart; nil and why for what is none
--- @treturn table|nil the same, complete; `operators` has become `is_operator(peer)`
+-- @tparam table given any of: `listen` (an address, or a list of addresses and of tables with the
+-- members of `postern.settings.listener` and `endpoints` of this listener alone), `workers`
+-- (processes; 0 is one a core; 1), `drain` (seconds, 10), `drain_delay` (seconds that it says it is
+-- not ready before it stops listening, 0), `limits` (see `postern.connections`), `endpoints`
+-- (prefix to protocol, or to a table with `protocol` and its options, or to false for none),
+-- `operators` (who may see metrics and status, see `postern.protocol.peers`; nobody), `admin` (see
+-- `postern.settings.admin`; none) and `audit` (options of `postern.audit`, or the path alone; none)
+-- @tparam table context `protocols` (the names of those there are, to anything), `parse` (takes an
+-- address to listen on apart; nil and why for what is none) and `file`, which says them: paths
+-- begin in its folder
+-- @treturn table|nil the same, complete; `operators` has become a list of `postern.protocol.peers`,
+-- nil for nobody
 -- @treturn string the first thing that is wrong
-function _M.check(given, protocols, parse)
-    local ok, result = pcall(read, given, protocols, parse)
+function _M.check(given, context)
+    local ok, result = pcall(read, given, context)
     if ok then
         return result
     elseif type(result) == "table" and result.settings then

@@ -18,7 +18,7 @@ Telemetry.__index = Telemetry
 local OTHER = "other"
 
 -- The states that have a limit in time; see `postern.connection`.
-local STATES = { "head", "body", "idle", "waiting", "writing", "lingering" }
+local STATES = { "handshake", "head", "body", "idle", "waiting", "writing", "lingering" }
 
 local OUTCOMES = { "accepted", "turned_away" }
 
@@ -42,21 +42,26 @@ _M.FAMILIES = {
     { name = "postern_http_timeouts_total", type = "counter",
       help = "Connections that were too slow, by what they were about.",
       labels = { { "state", STATES } } },
+    { name = "postern_tls_handshake_failures_total", type = "counter",
+      help = "Handshakes of TLS that have failed." },
 }
 
 
 --- Makes one.
 -- @tparam table options `front` (see `postern.connections`), `reload` (see `postern.reload`; its
--- `on_outcome` becomes ours), `now` and `monotonic` (clocks, in seconds), `worker` (a number)
+-- `on_outcome` becomes ours), `now` and `monotonic` (clocks, in seconds), `worker` (a number),
+-- optionally `audit`, a `postern.audit`
 -- @treturn Telemetry `ask(request)` decides with `reload`, and counts the decision; `at_once` does
--- so where nothing has to be waited for, see `authorize_at_once` of `postern.estate`, and answers
--- nil where something may have to
+-- so where nothing has to be waited for, see `decide_plain` of `postern.estate`, and answers nil
+-- where something may have to. With a decision log there is no `at_once`: what is passed to it is
+-- less than the log is to have
 function _M.new(options)
     local store = metrics.new(metrics.memory(), { families = _M.FAMILIES })
     local reload, monotonic = options.reload, options.monotonic
     local bounds = sockets.bounds(store.durations.bounds)
     local self = setmetatable({
         metrics = store, front = options.front, reload = reload, worker = options.worker,
+        monotonic = monotonic, audit = options.audit, extra = {},
     }, Telemetry)
     function self.ask(request)
         local began = monotonic()
@@ -64,15 +69,16 @@ function _M.new(options)
         store:decision(decision, monotonic() - began)
         return decision
     end
-    function self.at_once(request)
+    local function at_once(call)
         local began = monotonic()
-        local decision, never = reload:authorize_at_once(request)
+        local decision, never = reload:decide_plain(call)
         if decision then
             local seconds = monotonic() - began
-            store:decision(decision, seconds, sockets.place(bounds, seconds))
+            store:decision(decision, seconds, 1, sockets.place(bounds, seconds))
         end
         return decision, never
     end
+    self.at_once = not options.audit and at_once or nil
     local function note_success()
         store:set("postern_policy_last_success_timestamp_seconds", nil, options.now())
     end
@@ -84,6 +90,45 @@ function _M.new(options)
         end
     end
     return self
+end
+
+
+-- The event is written at once, so that one table of what is beside the request does for all.
+local function log(self, message, decision, request, seconds)
+    local extra, traceparent, count = self.extra, message:header("traceparent")
+    extra.request_id, extra.requested_by = message.id, message.peer
+    extra.traceparent = count == 1 and traceparent or nil
+    self.audit:write(decision, request, seconds, extra)
+end
+
+
+-- As `ask`; a decision that fails is an event, too.
+local function ask_logged(self, message, request)
+    local began = self.monotonic()
+    local ok, decision = pcall(self.reload.authorize, self.reload, request)
+    local seconds = self.monotonic() - began
+    log(self, message, ok and decision or nil, request, seconds)
+    if not ok then
+        error(decision, 0)
+    end
+    self.metrics:decision(decision, seconds)
+    return decision
+end
+
+
+--- What decides the requests of a message: as `ask`, and the decision log gets an event of each.
+-- @tparam Message message it keeps the function: one does for a connection
+-- @treturn function
+function Telemetry:ask_for(message)
+    if not self.audit then
+        return self.ask
+    end
+    local ask = message.ask
+    if not ask then
+        ask = function(request) return ask_logged(self, message, request) end
+        message.ask = ask
+    end
+    return ask
 end
 
 
@@ -102,6 +147,10 @@ local function update(self)
     store:total("postern_http_connections_total", { outcome = "accepted" }, front.accepted)
     store:total("postern_http_connections_total", { outcome = "turned_away" },
         front.counts.turned_away)
+    store:total("postern_tls_handshake_failures_total", nil, front.counts.handshakes)
+    if self.audit then
+        store:total("postern_decision_log_dropped_total", nil, self.audit.dropped)
+    end
     for state, count in pairs(front.counts.timed_out) do
         store:total("postern_http_timeouts_total", { state = state }, count)
     end

@@ -22,10 +22,12 @@ local CUT = "ECONNABORTED: the connection ended without a word of TLS"
 -- @param stream connected, of the host's; it is closed with this one
 -- @tparam Connection tls of `postern.tls`
 -- @tparam function later calls a function from the loop, soon and not at once
+-- @tparam[opt] function close closes the stream below, where its host has a way of its own to; it
+-- is called with the stream and the callback of `close`
 -- @treturn Stream
-function _M.new(stream, tls, later)
+function _M.new(stream, tls, later, close)
     return setmetatable({
-        stream = stream, tls = tls, later = later,
+        stream = stream, tls = tls, later = later, close_stream = close or stream.close,
         on_open = nil, -- while the handshake goes on
         on_bytes = nil, -- of read_start
         reading = false, inside = false,
@@ -265,7 +267,7 @@ function Stream:close(callback)
     if bytes ~= "" then
         self.stream:try_write(bytes)
     end
-    self.stream:close(callback)
+    self.close_stream(self.stream, callback)
 end
 
 

@@ -4,8 +4,20 @@ local estates = require("spec.bench.estates")
 local _M = {}
 
 
--- What stands in http and in a location, for each way. `following`: the estate's files will change,
--- and soon; else nobody looks at them while times are taken.
+-- What is done for each of the seed's endpoints in `init_by_lua`.
+local function places()
+    local lines = {}
+    for i, each in ipairs(estates.SEED) do
+        lines[i] = ("place_%d = postern.place { api = %q, stage = 'live', vpce = %q }"):format(i,
+            estates.SEED_API, each.vpce)
+    end
+    return table.concat(lines, "\n")
+end
+
+
+-- What stands in http and in a location, for each way: `postern` has its settings from variables,
+-- `place` from a place, which is the form that is recommended. `following`: the estate's files will
+-- change, and soon; else nobody looks at them while times are taken.
 local FRONTS = {
     direct = {
         http = [[
@@ -30,20 +42,45 @@ local FRONTS = {
             access_by_lua_block { require("postern.resty").access() }
             log_by_lua_block { require("postern.resty").log() }]],
     },
+    place = {
+        http = [[
+            lua_shared_dict postern 10m;
+            init_by_lua_block {
+                postern = require("postern.resty")
+                postern.init("%s")
+                ]] .. places() .. [[ }
+            init_worker_by_lua_block { postern.init_worker() }]],
+        location = [[
+            access_by_lua_block { postern.access(place_$place) }
+            log_by_lua_block { postern.log() }]],
+    },
 }
+
+--- What stands in the http block where requests are logged; it names variables of the front, and is
+-- the same in every nginx that is compared.
+_M.LOGGED = ([[
+    include %s/nginx/postern.conf;
+    log_format told '$remote_addr [$time_local] $status $postern_decision $postern_reason '
+        '$postern_sid $postern_policy $postern_revision $postern_us';
+]]):format(require("luv").cwd())
+
+
+--- What stands in the server block for it: in the http block nothing is logged for good.
+_M.LOG = "access_log /dev/null told buffer=64k;"
 
 
 if not package.searchpath("postern.resty", package.path) then
-    FRONTS.postern = nil -- this checkout has no front: what can be measured is
+    FRONTS.postern, FRONTS.place = nil, nil -- without a front what can be measured is
 end
 
 
---- The ways there are: `postern`, the front, and `direct`, nothing but `authorize`.
+--- The ways there are: `postern` and `place`, the front, and `direct`, nothing but `authorize`.
+-- @tparam[opt] boolean following only those for an estate whose files will change
 -- @treturn {string,...}
-function _M.names()
+function _M.names(following)
     local names = {}
-    for name in pairs(FRONTS) do
-        names[#names + 1] = name
+    for name, front in pairs(FRONTS) do
+        names[#names + 1] = (front.following or not following) and name or nil
     end
     table.sort(names)
     return names
@@ -67,10 +104,11 @@ end
 -- @treturn string
 function _M.locations(name, list, content)
     local locations = {}
-    for _, each in ipairs(list) do
-        locations[#locations + 1] = ([[location %s { set $postern_api %s; set $postern_stage live;
-            set $postern_vpce %s; %s %s }]]):format(each.path, each.api or estates.SEED_API,
-            each.vpce, FRONTS[name].location, content)
+    for i, each in ipairs(list) do
+        local set = name == "place" and "" or ([[set $postern_api %s; set $postern_stage live;
+            set $postern_vpce %s;]]):format(each.api or estates.SEED_API, each.vpce)
+        locations[i] = ("location %s { %s %s %s }"):format(each.path, set,
+            (FRONTS[name].location:gsub("%$place", i)), content)
     end
     return table.concat(locations, "\n")
 end

@@ -20,6 +20,7 @@ local ROUNDS, COUNT = tonumber(arg[2] or 21), tonumber(arg[3] or 6000)
 
 local NOOP, NOOP_PROXIED, NOOP_DENIED = "no-op access_by_lua", "no-op access_by_lua, proxied",
     "no-op access_by_lua, ngx.exit(403)"
+local NOOP_LOGGED = "no-op access_by_lua, logged"
 
 
 -- ---- Configurations ----------------------------------------------------------
@@ -46,6 +47,10 @@ local function configurations(paths, upstream)
         { name = "noop", server = [[
             location / { access_by_lua_block { return } empty_gif; }
             location /denied { access_by_lua_block { return ngx.exit(403) } empty_gif; }]] },
+        { name = "noop-log", server = "location / { access_by_lua_block { return } "
+            .. "log_by_lua_block { return } empty_gif; }" },
+        { name = "noop-logged", http = fronts.LOGGED,
+          server = fronts.LOG .. "location / { access_by_lua_block { return } empty_gif; }" },
         { name = "auth", server = AUTH_REQUEST:format(CONTENT) },
         { name = "plain-proxied", http = behind, server = "location / { " .. PROXY .. " }" },
         { name = "noop-proxied", http = behind,
@@ -55,12 +60,19 @@ local function configurations(paths, upstream)
     for _, name in ipairs(fronts.names()) do
         for _, place in ipairs({ { "", CONTENT, "" }, { "-proxied", PROXY, behind } }) do
             for estate, path in pairs(paths) do
-                list[#list + 1] = { name = name .. "-" .. estate .. place[1],
+                -- A place is of one API, not of any that a header names.
+                list[#list + 1] = not (name == "place" and estate == "many") and {
+                    name = name .. "-" .. estate .. place[1],
                     http = place[3] .. fronts.http(name, path),
                     server = estate == "many" and fronts.location(name, place[2])
-                        or fronts.locations(name, estates.SEED, place[2]) }
+                        or fronts.locations(name, estates.SEED, place[2]),
+                } or nil
             end
         end
+        list[#list + 1] = name ~= "direct" and {
+            name = name .. "-logged", http = fronts.LOGGED .. fronts.http(name, paths.seed),
+            server = fronts.LOG .. fronts.locations(name, estates.SEED, CONTENT),
+        } or nil
     end
     return list
 end
@@ -106,21 +118,29 @@ local function row_list(largest)
     end
     add("authorize alone, four seed policies", "direct-callers", "four", NOOP)
     add("authorize alone, 10,000 statements", "direct-many", "apis", NOOP)
+    add("no-op access_by_lua and log_by_lua", "noop-log", "any", NOOP)
     for _, each in ipairs(estates.SEED) do
-        add("Postern, " .. each.name, each.caller and "postern-callers" or "postern-seed",
+        add("Postern, " .. each.name, each.caller and "place-callers" or "place-seed",
             each.vpce, NOOP)
     end
-    add("Postern, four, by a trusted proxy", "postern-callers", "four", NOOP)
+    add("Postern, offices, by variables", "postern-seed", estates.SEED[4].vpce, NOOP)
+    add("Postern, four, by a trusted proxy", "place-callers", "four", NOOP)
     add("Postern, 10,000 statements", "postern-many", "apis", NOOP)
     add(("Postern, one API with %d statements"):format(largest), "postern-many", "largest", NOOP)
+    add(NOOP_LOGGED, "noop-logged", "any", NOOP_LOGGED)
+    add("Postern, offices, logged", "place-logged", estates.SEED[4].vpce, NOOP_LOGGED)
+    add("Postern, offices, by variables, logged", "postern-logged", estates.SEED[4].vpce,
+        NOOP_LOGGED)
     add(NOOP_DENIED, "noop", "refused", NOOP_DENIED)
-    add("Postern, denied", "postern-seed", "denied", NOOP_DENIED)
+    add("Postern, denied", "place-seed", "denied", NOOP_DENIED)
     add("plain, proxied", "plain-proxied", "any", NOOP_PROXIED)
     add(NOOP_PROXIED, "noop-proxied", "any", NOOP_PROXIED)
     add("auth_request to `return 204`, proxied", "auth-proxied", "any", NOOP_PROXIED)
     add("authorize alone, four, proxied", "direct-callers-proxied", "four", NOOP_PROXIED)
-    add("Postern, offices, proxied", "postern-seed-proxied", estates.SEED[4].vpce, NOOP_PROXIED)
-    add("Postern, four by a trusted proxy, proxied", "postern-callers-proxied", "four",
+    add("Postern, offices, proxied", "place-seed-proxied", estates.SEED[4].vpce, NOOP_PROXIED)
+    add("Postern, offices, by variables, proxied", "postern-seed-proxied", estates.SEED[4].vpce,
+        NOOP_PROXIED)
+    add("Postern, four by a trusted proxy, proxied", "place-callers-proxied", "four",
         NOOP_PROXIED)
     add("Postern, 10,000 statements, proxied", "postern-many-proxied", "apis", NOOP_PROXIED)
     return rows

@@ -48,7 +48,7 @@ end
 
 
 local function start_nginx(folder, estate, options)
-    local names = fronts.names()
+    local names = fronts.names(true)
     local name = options.front or names[#names]
     local list = { unpack(estates.SEED) }
     list[#list + 1] = estates.SWITCH

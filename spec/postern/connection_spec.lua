@@ -99,6 +99,27 @@ local function specs_of(watched)
             end)
         end)
 
+        it("so many of one piece, then others, then the rest", function()
+            start({ pipelined = 3 }):client(function(client)
+                local other = server:connect()
+                server.host:sleep(0.02)
+                client:send(get("/1"):rep(3) .. get("/2"):rep(3) .. get("/3"))
+                other:send(get("/other"))
+                for _, expected in ipairs({ "/1", "/1", "/1", "/2", "/2", "/2", "/3" }) do
+                    assert.equal("GET " .. expected .. " ", client:response().body)
+                end
+                assert.equal("GET /other ", other:response().body)
+                assert.same({ "GET /1", "GET /1", "GET /1", "GET /other", "GET /2", "GET /2",
+                    "GET /2", "GET /3" }, asked)
+                client:send(get("/4"):rep(100))
+                client:finish()
+                for _ = 1, 100 do
+                    assert.equal("GET /4 ", client:response().body)
+                end
+                assert.is_true(client:ended())
+            end)
+        end)
+
         it("more than fits, in their order, to a client that reads late", function()
             local requests = {}
             for i = 1, 5000 do
@@ -637,6 +658,55 @@ describe("answering at once", function()
         end)
         assert.same({ "/raise" }, asked)
         assert.same({}, server.logged)
+    end)
+
+    it("loses nothing of what came behind one that raises", function()
+        start():client(function(client)
+            client:send(get("/raise") .. get("/now/1") .. "GET /now/2 HTTP/1.1\r\n")
+            assert.same({ "the other way", "later /now/1" }, bodies(client, 2))
+            client:send("Host: a\r\n\r\n" .. get("/now/3") .. get("/raise") .. get("/now/4"))
+            local got = bodies(client, 4)
+            assert.matches("/now/2", got[1])
+            assert.same({ "now /now/3 0", "the other way", "later /now/4" }, { unpack(got, 2) })
+        end)
+        assert.same({}, server.logged)
+    end)
+
+    it("is for so many of one piece, then others, then the rest", function()
+        local order = {}
+        local function noting(message)
+            order[#order + 1] = message.target
+            return 200, PLAIN, message.target
+        end
+        server = serving.start(noting, { pipelined = 3 }, nil,
+            { watched = true, at_once = noting })
+        server:client(function(client)
+            local other = server:connect()
+            server.host:sleep(0.02)
+            client:send(get("/1"):rep(3) .. get("/2"):rep(3) .. get("/3"))
+            other:send(get("/other"))
+            assert.same({ "/1", "/1", "/1", "/2", "/2", "/2", "/3" }, bodies(client, 7))
+            assert.same({ "/other" }, bodies(other, 1))
+            assert.same({ "/1", "/1", "/1", "/other", "/2", "/2", "/2", "/3" }, order)
+            -- One at a time is never too many.
+            for i = 1, 10 do
+                client:send(get("/" .. i))
+                assert.same({ "/" .. i }, bodies(client, 1))
+            end
+            client:send(get("/a") .. get("/b"))
+            other:send(get("/other"))
+            assert.same({ "/a", "/b" }, bodies(client, 2))
+            assert.same({ "/other" }, bodies(other, 1))
+            assert.same({ "/a", "/b", "/other" }, { unpack(order, #order - 2) })
+            -- What comes while it stands aside is behind the rest.
+            client:send(get("/4"):rep(100))
+            client:send(get("/5"))
+            client:finish()
+            local got = bodies(client, 101)
+            assert.same({ "/4", "/4", "/5" }, { got[1], got[100], got[101] })
+            assert.is_true(client:ended())
+        end)
+        assert.equal(122, server.front.requests)
     end)
 
     it("tells no answer that would be two", function()

@@ -1,5 +1,9 @@
-local serving = require("spec.support.serving")
+local uv = require("luv")
 local connections = require("postern.connections")
+local tls = require("postern.tls")
+local tls_stream = require("postern.tls_stream")
+local authorities = require("spec.support.authority")
+local serving = require("spec.support.serving")
 
 
 local function get(path)
@@ -100,6 +104,130 @@ describe("the connections of a process", function()
         server:client(function(client)
             client:send(get("/"))
             assert.same({ "Sun, 06 Nov 1994 08:49:37 GMT" }, client:response().headers.date)
+        end)
+    end)
+end)
+
+
+describe("connections of TLS", function()
+    local ca, server, context, client_context, messages
+
+    setup(function()
+        ca = authorities.new()
+        ca:issue("server", "DNS:localhost")
+        ca:issue("client", "DNS:client.example.com")
+        context = assert(tls.server({ certificate = ca:path("server.pem"),
+            key = ca:path("server.key"), authorities = ca:path("ca.pem"), peer = "optional" }))
+        client_context = {
+            nobody = assert(tls.client({ authorities = ca:path("ca.pem") })),
+            client = assert(tls.client({ authorities = ca:path("ca.pem"),
+                certificate = ca:path("client.pem"), key = ca:path("client.key") })),
+        }
+    end)
+
+    teardown(function()
+        ca:close()
+    end)
+
+    before_each(function()
+        messages = {}
+    end)
+
+    after_each(function()
+        server:close()
+    end)
+
+    local function start(limits)
+        server = serving.start(function(message)
+            messages[#messages + 1] = message.tls
+            if message.path == "/wait" then
+                server.host:sleep(0.05)
+            end
+            return 200, nil, message.path
+        end, limits, nil, { watched = true, context = context })
+    end
+
+    -- A client's stream, and a table where `text` is what it was sent, `over` how it ended.
+    local function dial(name, text)
+        local got = { text = "" }
+        local handle = server.host.loop:adopt(uv.new_tcp())
+        handle:connect("127.0.0.1", server.port, function()
+            got.stream = tls_stream.new(handle, client_context[name]:connect("localhost"),
+                function(fn) server.host.loop:turn(fn) end,
+                function(one) server.host.loop:close_handle(one) end)
+            got.stream:handshake(function(failed)
+                assert(not failed, failed)
+                got.stream:read_start(function(err, bytes)
+                    got.text, got.over = got.text .. (bytes or ""), err or not bytes
+                end)
+                got.stream:write(text)
+            end)
+        end)
+        return got
+    end
+
+    local function wait_for(fn)
+        for _ = 1, 500 do
+            if fn() then
+                return true
+            end
+            server.host:sleep(0.01)
+        end
+        return false
+    end
+
+    it("tell who has made them", function()
+        start()
+        server.host:block(function()
+            local nobody = dial("nobody", get("/a"))
+            assert.is_true(wait_for(function() return nobody.text:find("/a$") end))
+            local client = dial("client", get("/b"))
+            assert.is_true(wait_for(function() return client.text:find("/b$") end))
+            assert.same({ verified = false, version = "TLSv1.3" }, messages[1])
+            assert.is_true(messages[2].verified)
+            assert.equal("CN=client,O=Example", messages[2].subject)
+            assert.equal("TLSv1.3", messages[2].version)
+            nobody.stream:close()
+            client.stream:close()
+            assert.is_true(wait_for(function() return server.front.open == 0 end))
+        end)
+        -- Nobody else may read what is on the wire.
+        assert.equal(0, server.watched)
+    end)
+
+    it("count before their handshake; one too many is closed without a plain word", function()
+        start({ connections = 1, head_seconds = 0.3 })
+        server.host:block(function()
+            local silent = server:connect()
+            server.host:sleep(0.02)
+            assert.equal(1, server.front.open)
+            assert.equal("", server:connect():all())
+            assert.equal("", silent:all())
+            assert.equal(1, server.front.counts.timed_out.handshake)
+            assert.is_nil(server.front.answers[503])
+            local failing = server:connect()
+            failing:send(get("/"))
+            assert.not_matches("HTTP", failing:all())
+            assert.equal(1, server.front.counts.handshakes)
+            assert.equal("TLS with 127.0.0.1: TLS: http request", server.logged[1])
+        end)
+    end)
+
+    it("end as others do when all is to end", function()
+        start()
+        server.host:block(function()
+            local silent = server:connect()
+            local idle, waiting = dial("nobody", get("/a")), dial("nobody", get("/wait"))
+            assert.is_true(wait_for(function() return #messages == 2 end))
+            local empty
+            server.front:drain(function() empty = true end)
+            assert.equal("", silent:all())
+            assert.is_true(wait_for(function() return idle.over and waiting.over end))
+            assert.is_true(idle.over)
+            assert.matches("Connection: close\r\n\r\n/wait$", waiting.text)
+            idle.stream:close()
+            waiting.stream:close()
+            assert.is_true(wait_for(function() return empty end))
         end)
     end)
 end)

@@ -183,7 +183,7 @@ end)
 describe("a seal", function()
     it("is what decisions share that were made of little", function()
         local seal = decisions.seal({ decision = "Allowed", reason = "allow" }, true, "r",
-                                    function() end)
+                                    { trace = function() end, decider = function() end })
         local one, other = decisions.sealed({ seal, "a" }), decisions.sealed({ seal, "b" })
         assert.equal(seal, decisions.seal_of(one))
         assert.equal(decisions.seal_of(one), decisions.seal_of(other))

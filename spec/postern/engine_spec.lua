@@ -978,6 +978,17 @@ describe("headers and query that are functions", function()
         assert.equal("`headers`: boom", decision.error)
     end)
 
+    it("say whether the client is at fault, and nothing else by that", function()
+        local estate = opened(WORDS, AGENT)
+        for given, wanted in pairs({ [400] = 400, [200] = 500, [403] = 500, ["400"] = 500 }) do
+            local decision = estate:authorize({ api = "agent", path = "/dev/x",
+                headers = function() return nil, "two hosts", given end })
+            assert.equal("error", decision.reason)
+            assert.equal(wanted, decision.status)
+            assert.equal("`headers`: two hosts", decision.error)
+        end
+    end)
+
     it("refuse the call though a pack caught it", function()
         -- Audience and anonymous: the header pack would go on without the header.
         local key = 'return { kind = "keys", name = "acme", api = 1, '

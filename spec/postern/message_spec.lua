@@ -56,6 +56,15 @@ describe("a message", function()
         assert.equal(0, message.minor)
     end)
 
+    it("tells which process is at the other end, where that is known", function()
+        local message = read("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert.is_nil(message.credentials)
+        message = messages.new({ reader = http.reader("request"),
+            credentials_of = function() return { uid = 7 } end })
+        assert.same({ uid = 7 }, message.credentials)
+        assert.equal(message.credentials, message.credentials)
+    end)
+
     it("has nothing of the request before", function()
         local message = read("POST /1?q HTTP/1.1\r\nHost: h\r\nX: 1\r\nX-Request-Id: a\r\n"
             .. "Content-Length: 2\r\n\r\nhi")

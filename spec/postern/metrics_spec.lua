@@ -155,10 +155,13 @@ describe("metrics", function()
         local made = plain()
         made:add_time(made.durations, 0.5, 2)
         made:add_time(made.durations, -1, 5) -- no time: nobody knows its bucket
+        made:decision(decided(), 0.5, 3, 2)
+        assert.equal(3, decisions_of(made, "resource", "ImplicitlyDenied",
+                                     "no_allow_resource"))
         local name = 'postern_decision_duration_seconds_bucket{le="%s"}'
         assert.equal(1, value_of(made, name:format("1e-06")))
-        assert.equal(2, value_of(made, name:format("2.5e-06")))
-        assert.equal(0.5, value_of(made, "postern_decision_duration_seconds_sum"))
+        assert.equal(3, value_of(made, name:format("2.5e-06")))
+        assert.equal(1, value_of(made, "postern_decision_duration_seconds_sum"))
     end)
 
     it("count, set and observe every family", function()

@@ -333,7 +333,7 @@ describe("a plan", function()
                 assert.same(wanted, told(decision, not is_fast),
                             ("estate %d, call %d"):format(n, i))
                 local plain_one = plain_of(request)
-                local at_once = plain_one and fast:authorize_at_once(plain_one)
+                local at_once = plain_one and fast:decide_plain(plain_one)
                 if at_once then
                     assert.same(wanted, told(at_once, not is_fast), "at once")
                     passed = passed + 1
@@ -601,6 +601,64 @@ describe("a plan", function()
         assert.equal("error", estate:authorize(call()).reason)
         now = nil
         assert.equal("error", estate:authorize(call()).reason)
+    end)
+
+    it("answers a call without the rest of a request, alike, and keeps nothing of it", function()
+        local estate, kept, one = opened(), {}, {}
+        local function ask(members)
+            local request = call(members)
+            for name in pairs(one) do
+                one[name] = nil
+            end
+            for _, name in ipairs({ "api", "stage", "method", "path", "raw_path", "peer",
+                                    "client_ip", "vpce", "scheme" }) do
+                one[name] = request[name]
+            end
+            return estate:decide_plain(one), request
+        end
+        assert.is_nil((ask())) -- nobody has decided such a call
+        assert.is_nil(estate.plans.wanted)
+        warmed(estate, call())
+        for i = 1, 60 do
+            local scheme = i % 5 == 0 and "http" or "https"
+            local decision, request = ask({
+                path = (i % 3 == 0 and "/x/" or "/p/") .. i, peer = "10.0.0." .. i % 7,
+                scheme = i % 2 == 0 and scheme or function() return scheme end, now = NOW,
+            })
+            assert.is_true(is_planned(decision))
+            request.scheme = scheme
+            kept[i] = { request, decision }
+        end
+        for _, members in ipairs({ { path = "/p//1" }, { peer = "10.0.0.01" }, { peer = "x" },
+                                   { client_ip = "10.0.0.256" }, { api = "none" },
+                                   { vpce = "vpce-none" },
+                                   { scheme = function() return "ws" end } }) do
+            assert.is_nil((ask(members)), next(members))
+        end
+        -- Whoever is asked says whether it pays to ask again, and lets through what raises.
+        local function raising() error("gone") end
+        assert.error_matches(function() ask({ scheme = raising }) end, "gone")
+        assert.same({ nil, false }, { estate:decide_plain({ api = "none", path = "/live/p" }) })
+        estate.plans = nil
+        assert.same({ nil, true }, { ask(), select(2, estate:decide_plain(one)) })
+        for i, pair in ipairs(kept) do
+            assert.same(told(estate:authorize(pair[1])), told(pair[2]), tostring(i))
+        end
+    end)
+
+    it("says which statement decided as the engine does", function()
+        local estate = opened()
+        local planned = warmed(estate, call())
+        local missed = warmed(estate, call({ path = "/none/1" }))
+        estate.plans = nil
+        for _, pair in ipairs({ { planned, call() }, { missed, call({ path = "/none/1" }) } }) do
+            assert.is_true(is_planned(pair[1]))
+            local set, index = pair[1]:decider()
+            local wanted, at = estate:authorize(pair[2]):decider()
+            assert.equal(wanted, set)
+            assert.equal(at, index)
+        end
+        assert.is_not_nil((planned:decider()))
     end)
 
     it("makes decisions that later ones leave alone", function()

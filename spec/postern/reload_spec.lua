@@ -128,19 +128,19 @@ api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live"
             write("p.json", text:format("First", "x"))
             open()
             local request = { api = "a1", path = "/live/x" }
-            assert.is_nil((subject:authorize_at_once(request)))
+            assert.is_nil((subject:decide_plain(request)))
             decide("/live/x")
-            local before = subject:authorize_at_once(request)
+            local before = subject:decide_plain(request)
             assert.same({ true, "First" }, { before.allowed, before.deciding.sid })
             assert.equal(subject.estate.revision, before.revision)
             write("p.json", text:format("Second", "y"))
             wait_for(function() return subject.loads == 2 end)
-            assert.is_nil((subject:authorize_at_once(request)))
+            assert.is_nil((subject:decide_plain(request)))
             decide("/live/x")
-            local after = subject:authorize_at_once(request)
+            local after = subject:decide_plain(request)
             assert.is_false(after.allowed)
             assert.not_equal(before.revision, after.revision)
-            assert.is_nil((subject:authorize_at_once({ api = "none", path = "/live/x" })))
+            assert.is_nil((subject:decide_plain({ api = "none", path = "/live/x" })))
         end)
     end)
 
@@ -148,9 +148,9 @@ api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live"
         within(function()
             open()
             local request = { api = "a1", path = "/live/x" }
-            assert.same({ nil, false }, { subject:authorize_at_once(request) })
+            assert.same({ nil, false }, { subject:decide_plain(request) })
             decide("/live/x") -- a private pack takes part
-            assert.same({ nil, true }, { subject:authorize_at_once(request) })
+            assert.same({ nil, true }, { subject:decide_plain(request) })
         end)
     end)
 

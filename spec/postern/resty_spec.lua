@@ -234,6 +234,45 @@ describe("the front in nginx", function()
             assert.matches("`access` is handed `colour`: there are `api`", running:log(), 1, true)
         end)
 
+        it("from places that are made when nginx starts", function()
+            local PLACED = [[ location %s {
+                set $postern_api none;
+                access_by_lua_block { require("postern.resty").access(%s) }
+                log_by_lua_block { require("postern.resty").log() }
+                content_by_lua_block { ngx.say("content") }
+            } ]]
+            local function started(place, pets)
+                running = front.new({ pets = pets, server = PLACED:format("/", "pets")
+                    .. PLACED:format("/wrong", "nowhere and {} or { colour = 1 }") })
+                local text = running:log("nginx.conf"):gsub("init_by_lua_block {.-}%) }",
+                    function(block)
+                        return block:sub(1, -2) .. "pets = require('postern.resty').place(" .. place
+                            .. ") }"
+                    end)
+                front.write(running, "nginx.conf", text)
+                return running:run()
+            end
+            for _, pets in ipairs({ front.PETS, front.PLAIN }) do
+                assert.is_true(started('{ api = "pets", stage = "live" }', pets), running:log())
+                for _ = 1, 3 do
+                    assert.equal(200, ask("/pets").status)
+                    assert.equal(403, ask("/admin").status)
+                    assert.equal(503, ask("/wrong").status)
+                end
+                running:stop()
+            end
+            for place, message in pairs({
+                ['{ api = "pets", colour = "red" }'] = "place: `access` is handed `colour`",
+                ['{ api = "" }'] = "place: `access` is handed a `api` that is no text",
+                ['"pets"'] = "place: `access` is handed something else than a table",
+            }) do
+                assert.is_false(started(place), place)
+                assert.matches(message, running:log(), 1, true)
+                running:stop()
+            end
+            running = nil
+        end)
+
         it("by the host, when the configuration names no API", function()
             start({ estate = front.ESTATE:gsub('policy = "pets.json"',
                 '%0, domains = { ["pets.example.com"] = { stage = "live" } }'),
@@ -274,6 +313,62 @@ describe("the front in nginx", function()
         end)
     end)
 
+
+    it("reads the whole of a request only where a plan does not do", function()
+        local SERVER = front.location() .. front.location("rewrite ^/v1/(.*)$ /$1 break;", "/v1/")
+            .. front.location("set $postern_api notes; set $postern_vpce vpce-1;", "/notes")
+        running = front.new({ pets = front.PLAIN, server = SERVER,
+                              estate = front.ESTATE .. 'trusted_proxies { "127.0.0.5" }' })
+        front.write(running, "nginx.conf", (running:log("nginx.conf")
+            :gsub("init_worker_by_lua_block {", [[%0
+                local calls, count = require("postern.resty.call"), 0
+                local read = calls.read
+                calls.read = function(...)
+                    count = count + 1
+                    if count > 2 then
+                        error("read again")
+                    end
+                    return read(...)
+                end
+            ]])))
+        assert.is_true(running:run())
+        local from = { from = "127.0.0.5", headers = { "X-Forwarded-For: 10.1.2.3" } }
+        assert.equal(200, ask("/pets").status)
+        assert.equal(200, ask("/notes", from).status) -- these two are read
+        for _ = 1, 3 do
+            assert.equal(200, ask("/pets").status)
+            assert.equal(200, ask("/p%65ts/x?y=/admin", { host = "LOCALHOST:80" }).status)
+            assert.equal(403, ask("/admin", { method = "POST" }).status)
+            assert.equal(403, ask("/pets", { from = "127.0.0.9" }).status)
+            assert.equal(200, ask("/v1/pets").status)
+            assert.equal(403, ask("/v1/admin").status)
+            assert.equal(200, ask("/notes", from).status)
+            assert.equal(403, ask("/notes").status)
+            for _, target in ipairs({ "/pets//x", "/pets;x", "http://localhost/pets",
+                                      "/v1/pets%2fx" }) do
+                assert.equal(503, ask(target).status, target)
+            end
+        end
+        assert.matches("[ExplicitlyDenied] [explicit_deny] [NoAdmin]", line_of("403 /admin"), 1,
+                       true)
+        assert.matches("read again", running:log(), 1, true)
+    end)
+
+    it("reads the whole of it, too, where a plan raises", function()
+        running = front.new({ pets = front.PLAIN })
+        front.write(running, "nginx.conf", (running:log("nginx.conf")
+            :gsub("init_worker_by_lua_block {", [[%0
+                getmetatable(require("postern.plan").new({})).__index.decide_plain = function()
+                    error("no plan")
+                end
+            ]])))
+        assert.is_true(running:run())
+        for _ = 1, 4 do
+            assert.equal(200, ask("/pets").status)
+            assert.equal(403, ask("/admin").status)
+        end
+        assert.not_matches("no plan", running:log(), 1, true)
+    end)
 
     it("is one for one nginx: `init` is called once", function()
         running = front.new()
@@ -477,6 +572,12 @@ describe("the front in nginx", function()
             assert.matches("there was no `init`", running:log(), 1, true)
         end)
 
+        it("refuses where each request has a Lua of its own, which has no estate", function()
+            start({ directives = "lua_code_cache off;" })
+            assert.equal(503, ask("/pets").status)
+            assert.equal(503, ask("/admin").status)
+        end)
+
         it("refuses without the library, or does not start", function()
             for init, starts in pairs({ ['on_broken = "refuse"'] = true,
                                         ['on_broken = "stop"'] = false }) do
@@ -556,6 +657,98 @@ describe("the front in nginx", function()
             assert.equal(403, ask("/pets", { from = "127.0.0.9",
                                              headers = { "X-Forwarded-For: 10.1.2.3" } }).status)
             assert.equal(200, ask("/pets", { headers = { "X-Forwarded-For: 127.0.0.9" } }).status)
+        end)
+    end)
+
+
+    describe("in a gateway that has its plugins open the estate", function()
+        local DECIDE = [[
+            location / {
+                access_by_lua_block {
+                    local given = %s
+                    local passes, reply = require("postern.resty").decide(given)
+                    if not passes then
+                        ngx.status = reply.status
+                        for name, value in pairs(reply.headers) do
+                            ngx.header[name] = value
+                        end
+                        ngx.print(reply.body)
+                        return ngx.exit(reply.status)
+                    end
+                    ngx.header["X-Headers"] = type(reply)
+                }
+                content_by_lua_block { ngx.say("content ", ngx.var.uri) }
+            }
+            location = /-/open { content_by_lua_block {
+                local _, err = require("postern.resty").open(ngx.var.arg_path)
+                ngx.say(tostring(err))
+            } }
+        ]]
+
+        -- Without `init_by_lua`; `path` is Lua text.
+        local function open(path, options, given)
+            options = options or {}
+            options.server = DECIDE:format(given or '{ api = "pets", stage = "live" }')
+            running = front.new(options)
+            local text = running:log("nginx.conf"):gsub("init_by_lua_block { [^\n]*\n", "")
+                :gsub("init_worker_by_lua_block {[^\n]*\n", ([[init_worker_by_lua_block {
+                    opened = { require("postern.resty").open(%s, { poll = 0.05, follow = 0.02 }) }
+                    ngx.log(ngx.ERR, "opened: ", tostring(opened[1]), " ", tostring(opened[2]))
+                }
+            ]]):format(path or ('"' .. running.folder .. '/estate.lua"')))
+            front.write(running, "nginx.conf", text)
+            assert.is_true(running:run())
+        end
+
+        it("decides for it, and leaves the answer to it", function()
+            open()
+            assert.is_true(running:wait_for_log("opened: true nil"))
+            local allowed = ask("/pets")
+            assert.equal(200, allowed.status)
+            assert.equal("nil", allowed.headers["x-headers"])
+            local denied = ask("/admin")
+            assert.equal(403, denied.status)
+            assert.matches('^{"message":"Forbidden","request_id":"%x+"}$', denied.body)
+            assert.equal("no-store", denied.headers["cache-control"])
+            running:stop()
+            open(nil, { estate = WITH_HOOK.estate, files = WITH_HOOK.files })
+            local answer = ask("/pets")
+            assert.equal("table", answer.headers["x-headers"])
+            assert.is_nil(answer.headers["x-acme"])
+        end)
+
+        it("opens one estate", function()
+            open()
+            assert.equal("nil\n", ask("/-/open?path=" .. running.folder .. "/estate.lua").body)
+            assert.matches("one nginx has one estate", ask("/-/open?path=/other.lua").body, 1, true)
+            assert.equal(200, ask("/pets").status)
+            assert.equal(403, ask("/admin").status)
+        end)
+
+        it("says why it cannot, and refuses", function()
+            for path, why in pairs({ ["nil"] = "give the path", ['"/none.lua"'] = "/none.lua",
+                                     ["{}"] = "give the path" }) do
+                open(path)
+                assert.is_true(running:wait_for_log("opened: nil "))
+                assert.matches(why, running:log(), 1, true)
+                local answer = ask("/pets")
+                assert.equal(503, answer.status)
+                assert.not_matches("content", answer.body, 1, true)
+                running:stop()
+            end
+            running = nil
+        end)
+
+        it("refuses what it is handed wrongly", function()
+            for _, given in ipairs({ "5", "{ apy = 'pets' }", "{ api = 'pets', mode = 'off' }",
+                                     "{ api = 'none' }", "{ api = 5 }" }) do
+                open(nil, nil, given)
+                local answer = ask("/pets")
+                assert.equal(503, answer.status, given)
+                assert.not_matches("content", answer.body, 1, true)
+                running:stop()
+            end
+            running = nil
         end)
     end)
 end)

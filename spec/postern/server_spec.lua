@@ -1,3 +1,4 @@
+local crypto = require("postern.crypto")
 local http = require("postern.http")
 local hosts = require("postern.host.uv")
 local reloads = require("postern.reload")
@@ -61,9 +62,10 @@ describe("a server", function()
 
     local function start(folder, given)
         given.listen = given.listen or "127.0.0.1:0"
+        given.operators = given.operators or "127.0.0.1"
         local reload = assert(reloads.new(folder .. "/estate.lua",
             { host = host, debounce = 0.01 }))
-        local settings = assert(servers.check(given, { gate = GATE }))
+        local settings = assert(servers.check(given, { gate = GATE }, folder .. "/estate.lua"))
         local why
         server, why = servers.new({ host = host, reload = reload, settings = settings,
             protocols = { gate = GATE }, pid = 7, worker = 3 })
@@ -172,6 +174,21 @@ describe("a server", function()
             assert.equal(403, call("/metrics").status)
             assert.equal("ready\n", call("/readyz").body)
         end)
+        server:close()
+        with_server({ operators = {} }, function()
+            assert.equal(403, call("/status").status)
+            assert.equal("ok\n", call("/healthz").body)
+        end)
+        server:close()
+        with_server({ operators = "bearer:" .. crypto.hex(crypto.sha256("token")) }, function()
+            local got = call("/metrics")
+            assert.equal(401, got.status)
+            assert.same({ "Bearer" }, got.headers["www-authenticate"])
+            for token, status in pairs({ token = 200, other = 403 }) do
+                assert.equal(status, call("/metrics", { headers = {
+                    Authorization = "Bearer " .. token } }).status)
+            end
+        end)
     end)
 
     it("can be without an endpoint of its own, or have it elsewhere", function()
@@ -251,6 +268,34 @@ describe("a server", function()
         end)
     end)
 
+    it("says that it is not ready before it stops to listen", function()
+        with_server({ drain_delay = 0.2 }, function()
+            assert.equal(200, call("/readyz").status)
+            local ended
+            host:spawn(function() ended = server:wait() end)
+            server:stop()
+            host:sleep(0.02)
+            local got = call("/readyz")
+            assert.equal(503, got.status)
+            assert.equal("draining\n", got.body)
+            assert.equal(200, call("/healthz").status)
+            assert.is_nil(ended)
+            host:sleep(0.3)
+            assert.is_nil((host:http({ url = "http://" .. server:addresses()[1] .. "/healthz",
+                method = "GET" })))
+            assert.is_true(ended)
+        end)
+        server:close()
+        with_server({ drain_delay = 60, drain = 60 }, function()
+            local ended
+            host:spawn(function() ended = server:wait() end)
+            server:stop()
+            server:stop()
+            host:sleep(0.02)
+            assert.is_true(ended)
+        end)
+    end)
+
     it("stops in the end, though somebody never comes to one", function()
         with_server({ drain = 0.05 }, function()
             local port = tonumber(server:addresses()[1]:match(":(%d+)$"))
@@ -289,7 +334,7 @@ describe("a server", function()
                 server.settings.listen = { { address = "192.0.2.1:1" } }
                 assert.matches("address not available", select(2, server:bind()))
                 assert.matches("it was not listened on when the server was started",
-                    select(2, server:bind({ ["192.0.2.2:1"] = 3 })))
+                    select(2, server:bind({ ["192.0.2.2:1"] = { 3 } })))
             end)
         end)
         assert.error_matches(function() servers.new({ reloda = 1 }) end,

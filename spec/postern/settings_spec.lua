@@ -5,23 +5,25 @@ local settings = require("postern.settings")
 local PROTOCOLS = { health = true, native = true }
 
 local function check(given)
-    return settings.check(given, PROTOCOLS, function(address)
-        return address ~= "bad", "give another"
-    end)
+    return settings.check(given, { protocols = PROTOCOLS, file = "/etc/estate.lua",
+        parse = function(address)
+            return address ~= "bad" and address, "give another"
+        end })
 end
 
 
 describe("settings", function()
     it("are complete without a word", function()
         local all = assert(check({}))
-        assert.same({ { address = "127.0.0.1:8180" } }, all.listen)
+        assert.same({ { address = "127.0.0.1:8180", place = "127.0.0.1:8180" } },
+            all.listen)
         assert.equal(1, all.workers)
         assert.equal(10, all.drain)
         assert.same(connections.LIMITS, all.limits)
         assert.same({}, all.endpoints)
-        for peer, expected in pairs({ ["127.0.0.1"] = true, ["127.9.9.9"] = true, ["::1"] = true,
-            ["unix:"] = true, ["192.0.2.1"] = false, ["unknown:"] = false, ["::2"] = false }) do
-            assert.equal(expected, all.is_operator(peer))
+        assert.equal(0, all.drain_delay)
+        for _, name in ipairs({ "operators", "admin", "audit" }) do
+            assert.is_nil(all[name])
         end
     end)
 
@@ -29,26 +31,38 @@ describe("settings", function()
         local all = assert(check({
             listen = { "*:1", { address = "unix:/s", mode = "0600", backlog = 5,
                 endpoints = { ["/h"] = "health" } } },
-            workers = 0, drain = 0.5, limits = { headers = 5, idle_seconds = 0.25 },
+            workers = 0, drain = 0.5, drain_delay = 0.25,
+            limits = { headers = 5, idle_seconds = 0.25 },
             endpoints = { ["/d"] = { protocol = "native", a = 1 }, ["/x"] = false },
-            operators = { "192.0.2.0/24" },
+            operators = { "192.0.2.0/24" }, audit = { path = "log", form = "opa" },
         }))
-        assert.same({ { address = "*:1" }, { address = "unix:/s", mode = 384, backlog = 5,
+        assert.same({ { address = "*:1", place = "*:1" },
+            { address = "unix:/s", place = "unix:/s", mode = 384, backlog = 5,
             endpoints = { ["/h"] = { protocol = "health", options = {} } } } }, all.listen)
         assert.equal(0, all.workers)
         assert.equal(0.5, all.drain)
+        assert.equal(0.25, all.drain_delay)
+        assert.same({ path = "/etc/log", form = "opa" }, all.audit)
+        assert.same({ path = "/log" }, check({ audit = "/log" }).audit)
+        assert.same({ path = "-" }, check({ audit = "-" }).audit)
+        assert.is_nil(check({ audit = false }).audit)
         assert.equal(5, all.limits.headers)
         assert.equal(0.25, all.limits.idle_seconds)
         assert.equal(connections.LIMITS.body_bytes, all.limits.body_bytes)
         assert.same({ ["/d"] = { protocol = "native", options = { a = 1 } }, ["/x"] = false },
             all.endpoints)
-        assert.is_true(all.is_operator("192.0.2.9"))
-        assert.is_false(all.is_operator("127.0.0.1"))
-        assert.is_false(all.is_operator("unix:"))
-        assert.same({ { address = "unix:/s" } }, check({ listen = "unix:/s" }).listen)
-        assert.same({ { address = "unix:/s" } }, check({ listen = { address = "unix:/s" } }).listen)
-        assert.is_true(check({ operators = "unix:" }).is_operator("unix:"))
-        assert.is_false(check({ operators = {} }).is_operator("unix:"))
+        local function admits(operators, peer)
+            return operators:admits({ peer = peer, headers = {} })
+        end
+        assert.is_true(admits(all.operators, "192.0.2.9"))
+        assert.is_false(admits(all.operators, "127.0.0.1"))
+        assert.is_false(admits(all.operators, "unix:"))
+        assert.same({ { address = "unix:/s", place = "unix:/s" } },
+            check({ listen = "unix:/s" }).listen)
+        assert.same({ { address = "unix:/s", place = "unix:/s" } },
+            check({ listen = { address = "unix:/s" } }).listen)
+        assert.is_true(admits(check({ operators = "unix:" }).operators, "unix:"))
+        assert.is_nil(check({ operators = {} }).operators)
     end)
 
     it("are refused where they are none, with what there is", function()
@@ -89,9 +103,18 @@ describe("settings", function()
             { { endpoints = { ["/x"] = {} } }, "`endpoints`: `/x`: `protocol` is missing: add it" },
             { { endpoints = { ["/x"] = "nativ" } },
                 "`endpoints`: `/x`: unknown protocol `nativ`: did you mean `native`?" },
-            { { operators = 1 }, "`operators` is 1: give a list of addresses, ranges and `unix:`" },
-            { { operators = { "office" } }, "operators: " },
-            { { operators = { 1 } }, "operators: 1 is no address" },
+            { { drain_delay = "5" }, "`drain_delay` is `5`: give seconds, at most 86400" },
+            { { operators = 1 },
+                "`operators`: give a list of addresses, `unix:`, `tls:` or `bearer:`" },
+            { { operators = { "office" } }, "`operators`: " },
+            { { operators = { 1 } }, "`operators`: give a list of texts" },
+            { { operators = { "0.0.0.0/0" } }, "`operators`: `0.0.0.0/0` is everybody" },
+            { { audit = 1 }, "`audit` is 1: give a table with `path`" },
+            { { audit = {} }, "audit: `path` is a nil: give the path of a file" },
+            { { audit = { path = "x", sink = {} } }, "audit: unknown member `sink`: give `path`" },
+            { { audit = { path = "x", host = {} } }, "audit: unknown member `host`: give `path`" },
+            { { admin = { adress = "x" } },
+                "admin: unknown member `adress`: did you mean `address`?" },
         }) do
             local all, why = check(row[1])
             assert.is_nil(all)

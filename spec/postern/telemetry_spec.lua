@@ -9,7 +9,7 @@ describe("what a server counts", function()
         time = 100
         decision = { allowed = true, decision = "Allowed", reason = "allow", gate = "resource" }
         front = { answers = {}, open = 2, accepted = 5,
-            counts = { turned_away = 1, timed_out = { head = 3 } } }
+            counts = { turned_away = 1, timed_out = { head = 3, handshake = 2 }, handshakes = 4 } }
         reload = { estate = { revision = "r1" }, authorize = function(_, request)
             time = time + request.takes
             return decision
@@ -36,6 +36,49 @@ describe("what a server counts", function()
         assert.equal("2.002", value("postern_decision_duration_seconds_sum"))
     end)
 
+    it("are events of the decision log, one for each decision, and those it dropped", function()
+        local events = {}
+        local audit = { dropped = 3, write = function(_, ...)
+            local of = { ... }
+            local extra = {}
+            for name, what in pairs(of[4]) do
+                extra[name] = what
+            end
+            events[#events + 1] = { of[1], of[2], of[3], extra }
+        end }
+        local function message(given)
+            given.header = function(self)
+                return self.traceparent, self.traceparent and (self.twice and 2 or 1) or 0
+            end
+            return given
+        end
+        assert.equal("0", value("postern_decision_log_dropped_total") or "0")
+        counts = telemetry.new({ front = front, reload = reload, worker = 1, audit = audit,
+            now = function() return time end, monotonic = function() return time end })
+        local first = message({ id = "1", peer = "192.0.2.1", traceparent = "t" })
+        local ask = counts:ask_for(first)
+        assert.equal(ask, counts:ask_for(first))
+        assert.equal(decision, ask({ takes = 0.5 }))
+        -- Less would be known of what is decided at once: with a log nothing is.
+        assert.is_nil(counts.at_once)
+        first.id, first.traceparent = "2", nil
+        ask({ takes = 2 })
+        counts:ask_for(message({ id = "3", peer = "unix:", traceparent = "t", twice = true }))(
+            { takes = 0 })
+        assert.equal("3", value("postern_decision_duration_seconds_count"))
+        assert.equal("3", value("postern_decision_log_dropped_total"))
+        reload.authorize = function() error("gone", 0) end
+        assert.error_matches(function() ask({ takes = 1 }) end, "^gone$")
+        assert.same({
+            { decision, { takes = 0.5 }, 0.5,
+                { request_id = "1", requested_by = "192.0.2.1", traceparent = "t" } },
+            { decision, { takes = 2 }, 2, { request_id = "2", requested_by = "192.0.2.1" } },
+            { decision, { takes = 0 }, 0, { request_id = "3", requested_by = "unix:" } },
+            { nil, { takes = 1 }, 0, { request_id = "2", requested_by = "192.0.2.1" } },
+        }, events)
+        assert.equal("3", value("postern_decision_duration_seconds_count"))
+    end)
+
     it("are connections and answers", function()
         front.answers = { [200] = 7, [404] = 2, [599] = 1, [550] = 1 }
         assert.equal("7", value('postern_http_responses_total{status="200"}'))
@@ -46,6 +89,8 @@ describe("what a server counts", function()
         assert.equal("5", value('postern_http_connections_total{outcome="accepted"}'))
         assert.equal("1", value('postern_http_connections_total{outcome="turned_away"}'))
         assert.equal("3", value('postern_http_timeouts_total{state="head"}'))
+        assert.equal("2", value('postern_http_timeouts_total{state="handshake"}'))
+        assert.equal("4", value("postern_tls_handshake_failures_total"))
     end)
 
     it("are reloads", function()
@@ -86,7 +131,7 @@ describe("what a server counts", function()
 
     it("are decisions made at once, where they can be", function()
         local at_once
-        reload.authorize_at_once = function(_, request)
+        reload.decide_plain = function(_, request)
             time = time + request.takes
             return unpack(at_once, 1, 2)
         end

@@ -354,4 +354,18 @@ describe("tls_stream", function()
         assert.equal("TLS: http request", failures[1])
         assert.matches("ended without a word of TLS", failures[2])
     end)
+
+    it("is closed as its host closes streams, where that is said", function()
+        local closed, done
+        local raw = add(uv.new_tcp())
+        local stream = tls_stream.new(raw, server_context:accept(), later,
+            function(handle, callback)
+                closed = handle
+                handle:close(callback)
+            end)
+        stream:close(function() done = true end)
+        assert.equal(raw, closed)
+        run_until(function() return done end)
+        assert.is_true(stream:is_closing())
+    end)
 end)

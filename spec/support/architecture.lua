@@ -29,15 +29,16 @@ _M.LUA = {
     "metrics/exposition", "metrics/family", "metrics/merge", "metrics/store", "metrics",
     "traceparent", "audit/plain", "audit/mask", "audit/event", "audit/line", "audit/shipper",
     "audit", "response", "message", "connection", "connections", "telemetry", "routes",
-    "settings", "protocol/operator", "protocol/options", "protocol/message", "protocol/peers",
-    "protocol/mapping", "protocol/call", "protocol/plain", "protocol/native", "protocol/verdict",
-    "protocol/origin", "protocol/forward", "protocol/ext_authz", "protocol/opa",
-    "protocol/catalogue", "protocol/entities", "protocol/search", "protocol/authzen",
-    "protocols", "server", "resty/options", "resty/lint", "resty/reports", "resty/board",
-    "resty/master", "resty/call", "resty/reply", "resty/follower", "resty", "init", "parts",
-    "coverage", "mutants", "testing/fakes", "testing", "testing/files", "testing/specs",
-    "testing/mutation", "testing/suite", "testing/junit", "cli/test", "cli/store", "cli/serve",
-    "cli",
+    "protocol/operator", "protocol/options", "protocol/message", "protocol/peers",
+    "settings/say", "settings/listener", "settings/admin", "settings", "protocol/mapping",
+    "protocol/call", "protocol/plain", "protocol/native", "protocol/verdict", "protocol/origin",
+    "protocol/forward", "protocol/ext_authz", "protocol/opa", "protocol/catalogue",
+    "protocol/entities", "protocol/search", "protocol/authzen", "protocols", "endpoints",
+    "server", "resty/options", "resty/lint", "resty/reports", "resty/board", "resty/master",
+    "resty/call", "resty/reply", "resty/marks", "resty/tally", "resty/follower", "resty",
+    "init", "parts", "coverage", "mutants", "testing/fakes", "testing", "testing/files",
+    "testing/specs", "testing/mutation", "testing/suite", "testing/junit", "cli/test",
+    "cli/store", "cli/serve", "cli",
 }
 
 -- The only ones that may know their host.
@@ -268,6 +269,8 @@ local TWINS = {
     { "^tls/src/(.+)%.c$", "tls/tests/test_%s.c" },
     { "^lua/postern/(.+)%.lua$", "spec/postern/%s_spec.lua" },
     { "^rules/(.+)%.lua$", "spec/rules/%s_spec.lua" },
+    { "^adapters/apisix/(.+)%.lua$", "spec/adapters/apisix/%s_spec.lua" },
+    { "^adapters/kong/kong/plugins/postern/(.+)%.lua$", "spec/adapters/kong/%s_spec.lua" },
 }
 
 --- The path of the test a source must have.

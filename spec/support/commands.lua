@@ -26,8 +26,8 @@ end
 -- What an installed Postern gives without: the command, the modules and the library are found.
 local function environment()
     local lua = _M.here() .. "/lua"
-    return ('export PATH="%s:$PATH" LUA_PATH="%s/?.lua;%s/?/init.lua;;" LUA_CPATH="%s/?.so;;"\n')
-        :format(_M.build(), lua, lua, _M.build())
+    return ('export PATH="%s/spec/support/bin:%s:$PATH" LUA_PATH="%s/?.lua;%s/?/init.lua;;" '
+        .. 'LUA_CPATH="%s/?.so;;"\n'):format(_M.here(), _M.build(), lua, lua, _M.build())
 end
 
 

@@ -139,7 +139,7 @@ function _M.asker(estate)
         asked[#asked + 1] = request
         return estate:authorize(request)
     end
-    at_once_of[ask] = function(request) return estate:authorize_at_once(request) end
+    at_once_of[ask] = function(request) return estate:decide_plain(request) end
     return ask, asked
 end
 

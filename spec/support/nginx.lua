@@ -3,6 +3,7 @@
 
 local lfs = require("lfs")
 local uv = require("luv")
+local ports = require("spec.support.ports")
 
 local _M = {}
 local Nginx = {}
@@ -56,16 +57,6 @@ end
 local function build_folder()
     local folder = require("postern.ffi").path:match("^(.*)/[^/]*$")
     return folder:sub(1, 1) == "/" and folder or lfs.currentdir() .. "/" .. folder
-end
-
-
-local function free_port()
-    local socket = uv.new_tcp()
-    assert(socket:bind("127.0.0.1", 0))
-    local port = socket:getsockname().port
-    socket:close()
-    uv.run("nowait")
-    return port
 end
 
 
@@ -146,7 +137,7 @@ function _M.new(options)
     os.remove(folder)
     assert(lfs.mkdir(folder))
     local self = setmetatable({
-        folder = folder, url = "http+unix://" .. folder .. "/nginx.sock:", port = free_port(),
+        folder = folder, url = "http+unix://" .. folder .. "/nginx.sock:", port = ports.free(),
         ended = true,
     }, Nginx)
     self:configure(options)

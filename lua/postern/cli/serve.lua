@@ -35,7 +35,7 @@ Examples:
   postern serve estate.lua --listen 127.0.0.1:8180 --listen unix:/run/postern/postern.sock
   postern serve estate.lua --listen '*:8180' --workers 0
   curl http://127.0.0.1:8180/readyz
-  curl -d '{"api":"a1b2c3d4e5","stage":"dev","method":"GET","path":"/pets"}' \
+  curl --json '{"api":"a1b2c3d4e5","stage":"dev","method":"GET","path":"/pets"}' \
       http://127.0.0.1:8180/v1/decide
 
 An ADDRESS is 192.0.2.1:8180, [2001:db8::1]:8180, *:8180 (every address of this machine, IPv4 and
@@ -43,27 +43,46 @@ IPv6), localhost:8180, unix:/PATH or fd:NUMBER (an inherited socket). Sockets th
 over are taken when no address is given.
 
 Endpoints: /v1/decide takes a request in JSON, /v1/decide/batch a list of them (docs/estate.md has
-the members); /healthz (it lives), /readyz (200 while it decides, else 503), /status and /metrics
-(for operators). Protocols for other endpoints: native, authzen, forward, ext_authz, opa; health,
+the members); /healthz (it lives), /readyz (200 while it decides, else 503); /status and /metrics,
+for operators. Protocols for other endpoints: native, authzen, forward, ext_authz, opa; health,
 ready, status, metrics. The estate can say all of this, too:
 
   serve {
-      listen = { "127.0.0.1:8180", { address = "unix:/run/postern.sock", mode = "0660" } },
+      listen = {
+          "127.0.0.1:8180",
+          { address = "unix:/run/postern/postern.sock", mode = "0660" },
+          { address = "*:8443", certificate = "server.pem", key = "server.key",  -- TLS 1.2, 1.3
+            client_ca = "clients.pem", client_certificate = "required" },  -- or "optional"
+      },
       workers = 0,                        -- one process a core
       drain = 10,                         -- seconds for requests that have begun
-      operators = { "127.0.0.1", "unix:" },  -- who may see /status and /metrics
+      drain_delay = 5,                    -- seconds it is not ready before it stops listening
+      operators = { "192.0.2.7", "tls:CN=monitor", "bearer:SHA256" },
       endpoints = {
           ["/access"] = { protocol = "authzen", ... },  -- options of the protocol
           ["/metrics"] = false,                          -- not here
       },
       limits = { body_bytes = 65536, idle_seconds = 30 },
+      audit = { path = "decisions.log", form = "json" },  -- or "opa"; mask, erase, labels, queue
+      admin = { address = "unix:/run/postern/admin.sock", users = { 0 } },
   }
 
+Paths begin in the folder of the file that says them.
+Operators: who may see /status and /metrics. Nobody, unless it is said: 127.0.0.1 and unix: would
+let in whatever a proxy on this machine passes on. An address, a range, unix:, tls: or tls:NAME (a
+client certificate that was verified), bearer:SHA256 (of a token). /healthz and /readyz are for all.
+Administration: policies of APIs and endpoints are put, deployed and rolled back (docs/store.md) at
+a listener of its own, by tokens (a file), subjects or fingerprints of client certificates, or users
+of a Unix socket, who also see /status and /metrics there. The first worker answers, when a change
+is on the disk and in use in it; the others follow within a second, or, where the file system tells
+nothing of changes, within three.
+The decision log has an event of each decision. Events that nobody takes are dropped and counted.
 Limits: head_bytes, headers, body_bytes, connections (at once, each process), requests (of one
-connection), head_seconds, body_seconds, idle_seconds, answer_seconds, write_seconds.
+connection), pipelined (answered before others get their turn), head_seconds (with the handshake of
+TLS), body_seconds, idle_seconds, answer_seconds, write_seconds.
 Signals: TERM and INT stop it: nothing new is accepted, what has begun is answered; a second one
-ends it at once. HUP reads the estate anew, as does a change of its files. USR1 opens log files
-anew.
+ends it at once. HUP reads the estate and the files of TLS anew; a change of the estate's files does
+by itself. USR1 opens log files anew.
 A policy that does not compile never takes the place of one that does: the log says what is wrong.
 Exit status: 0 stopped as told, 2 error.]]
 
@@ -84,6 +103,10 @@ function _M.add(command)
         :argname("N")
     command:option("--drain", "Seconds that what has begun gets when it stops; 10 when absent.")
         :argname("SECONDS")
+    command:option("--drain-delay", "Seconds it says that it is not ready before it stops "
+        .. "listening; 0 when absent."):argname("SECONDS")
+    command:option("--operator", "Who may see /status and /metrics; may be repeated. Nobody when "
+        .. "nothing else is said."):argname("PEER"):count("*")
 end
 
 
@@ -91,7 +114,7 @@ end
 
 
 local function number_of(options, name)
-    local text = options[name]
+    local text = options[name:gsub("-", "_")]
     if not text then
         return nil
     end
@@ -134,7 +157,11 @@ local function settings_of(estate, options, inherited)
     end
     said.workers = number_of(options, "workers") or said.workers
     said.drain = number_of(options, "drain") or said.drain
-    local settings, why = servers.check(said)
+    said.drain_delay = number_of(options, "drain-delay") or said.drain_delay
+    if #options.operator > 0 then
+        said.operators = options.operator
+    end
+    local settings, why = servers.check(said, nil, estate.serve and estate.serve.file)
     if not settings then
         fail("%s: %s", place, why)
     elseif settings.workers == 0 then
@@ -186,6 +213,8 @@ local function on_signals(host, stop, reload)
     host:on_signal("sigterm", stop)
     host:on_signal("sigint", stop)
     host:on_signal("sighup", reload)
+    -- Writers listen to it by themselves; without one it is not to end the process.
+    host:on_signal("sigusr1", function() end)
 end
 
 
@@ -210,7 +239,9 @@ local function fds_of(role)
     end
     local fds = {}
     for _, socket in ipairs(role.sockets) do
-        fds[socket.address] = socket.fd
+        local list = fds[socket.address] or {}
+        fds[socket.address] = list
+        list[#list + 1] = socket.fd
     end
     return fds
 end
@@ -285,7 +316,7 @@ end
 
 local function bind_all(host, settings)
     local bound, names = {}, {}
-    for i, wanted in ipairs(settings.listen) do
+    for i, wanted in ipairs(servers.listened(settings)) do
         bound[i] = must(listeners.bind(host, wanted.address, { mode = wanted.mode }))
         names[i] = bound[i]:name()
     end
@@ -298,7 +329,7 @@ local function run_parent(host, revision, settings)
     local notify = notifier(host)
     local parent = processes.start(host, {
         count = settings.workers, command = own_command(), sockets = bound,
-        drain = settings.drain, fold = telemetry.fold,
+        drain = settings.drain_delay + settings.drain, fold = telemetry.fold,
         on_ready = function() tell_ready(host, notify, names, revision) end,
     })
     on_signals(host, function()

@@ -5,11 +5,12 @@
 -- error elsewhere; there is no access to its resolver but by connecting; nginx runs the loop and
 -- has the signals; and work is done in place.
 --
--- *Dependencies*: luv (for a clock nobody sets), ngx.semaphore, postern.client, postern.guard,
--- postern.task, postern.work, postern.host.options, postern.host.plain, postern.host.resty_file,
--- postern.host.resty_socket
+-- *Dependencies*: postern.ffi (for a clock nobody sets), ngx.semaphore, postern.client,
+-- postern.guard, postern.task, postern.work, postern.host.options, postern.host.plain,
+-- postern.host.resty_file, postern.host.resty_socket
 --
 -- @module postern.host.resty
+local ffi = require("ffi")
 local client = require("postern.client")
 local guard = require("postern.guard")
 local files = require("postern.host.resty_file")
@@ -20,7 +21,9 @@ local tasks = require("postern.task")
 local works = require("postern.work")
 
 local semaphore = require("ngx.semaphore")
-local has_luv, uv = pcall(require, "luv")
+require("postern.ffi")
+
+local C = ffi.C
 
 
 local _M = {}
@@ -28,6 +31,11 @@ local Host = {}
 Host.__index = Host
 local Task = {}
 Task.__index = Task
+
+
+-- The clock since the machine was started, and where it says the time.
+local MONOTONIC = 1
+local moment = ffi.new("postern_timespec[1]")
 
 
 -- A wait without a limit is made of waits of this many seconds: nginx has no endless ones, and a
@@ -90,10 +98,11 @@ function Host.now()
 end
 
 
---- Seconds since some fixed time, which nobody sets back (where luv is there; else as `now`).
+--- Seconds since some fixed time, which nobody sets back.
 -- @treturn number
 function Host.monotonic()
-    return has_luv and tonumber(uv.hrtime()) / 1e9 or Host.now()
+    C.postern_clock_gettime(MONOTONIC, moment)
+    return tonumber(moment[0].seconds) + tonumber(moment[0].nanoseconds) * 1e-9
 end
 
 

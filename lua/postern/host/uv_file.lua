@@ -22,6 +22,9 @@ _M.MAX_BYTES = 16 * 1024 * 1024
 
 local CHUNK = 256 * 1024
 
+-- Seconds between two tries to write to somebody who does not read.
+local STALL = 0.05
+
 -- What is written may hold what only the service's own people should read.
 local WRITER_MODE = tonumber("640", 8)
 
@@ -67,6 +70,17 @@ end
 
 -- ---- Writing -----------------------------------------------------------------------------------
 
+-- What is there may be a FIFO. Opened for writing alone it would wait for somebody who reads, and
+-- so would every write to one that is full.
+local function flags_of(path)
+    local stat = uv.fs_stat(path)
+    if stat and stat.type == "fifo" then
+        return uv.constants.O_RDWR + uv.constants.O_NONBLOCK
+    end
+    return "a"
+end
+
+
 --- Opens a line writer. Lines wait in a bounded queue and are written by the thread pool, many at
 -- once when they come fast.
 -- @tparam Loop loop
@@ -78,7 +92,7 @@ function _M.writer(loop, path, options)
     local fd = 2
     if path ~= "-" then
         local err
-        fd, err = uv.fs_open(path, "a", WRITER_MODE)
+        fd, err = uv.fs_open(path, flags_of(path), WRITER_MODE)
         if not fd then
             return nil, ("%s: %s"):format(path, words(err))
         end
@@ -129,16 +143,34 @@ local function written(self, lines)
 end
 
 
-local function write(self, lines, text)
+local write
+
+-- A reader that is slower than we are: the rest is tried again, so that no line is left in half.
+local function wait_for_reader(self, lines, text)
+    self.stalled = { lines = lines, stop = self.loop:timer(STALL, function()
+        self.stalled = nil
+        write(self, lines, text)
+    end, true) }
+end
+
+
+local function drop(self, lines, err)
+    note_failure(self, err)
+    self.dropped = self.dropped + #lines
+    return written(self, lines)
+end
+
+
+function write(self, lines, text)
     local function done(err, size)
-        if err then
-            note_failure(self, err)
-            self.dropped = self.dropped + #lines
+        if err and err:find("^EAGAIN") and not self.closed then
+            return wait_for_reader(self, lines, text)
+        elseif err then
+            return drop(self, lines, err)
         elseif size < #text then
             return write(self, lines, text:sub(size + 1))
-        else
-            self.failing = false
         end
+        self.failing = false
         return written(self, lines)
     end
     local request, err = uv.fs_write(self.fd, text, -1, self.loop:callback(done))
@@ -180,7 +212,7 @@ function Writer:reopen()
     if self.path == "-" or self.closed then
         return
     end
-    uv.fs_open(self.path, "a", WRITER_MODE, self.loop:callback(function(err, fd)
+    uv.fs_open(self.path, flags_of(self.path), WRITER_MODE, self.loop:callback(function(err, fd)
         if err then
             return note_failure(self, err)
         elseif not self.fd then
@@ -188,7 +220,12 @@ function Writer:reopen()
         elseif self.next_fd then
             uv.fs_close(self.next_fd, function() end)
         end
-        if self.busy then
+        local stalled = self.stalled
+        if stalled then
+            self.stalled, self.next_fd = nil, fd
+            stalled.stop()
+            drop(self, stalled.lines, "EAGAIN")
+        elseif self.busy then
             self.next_fd = fd
         else
             close_file(self)
@@ -203,7 +240,18 @@ function Writer:close()
     local waits = self.loop.tasks:inside() and self.busy
     if not self.closed then
         self.closed = {}
-        if not self.busy then
+        local stalled = self.stalled
+        if stalled then
+            self.stalled = nil
+            stalled.stop()
+            -- What waits behind it would meet the same.
+            for _, line in ipairs(self.lines) do
+                stalled.lines[#stalled.lines + 1] = line
+            end
+            self.lines = {}
+            drop(self, stalled.lines, "EAGAIN")
+            waits = false
+        elseif not self.busy then
             close_file(self)
         end
     end

@@ -230,6 +230,14 @@ local function peer_of_unix()
 end
 
 
+local function credentials_of_unix(stream)
+    return function()
+        local fd = stream:fileno()
+        return fd and sockets.peer(fd) or nil
+    end
+end
+
+
 local function accept(self, take)
     local stream = new_handle(self, self.kind)
     local ok, err = self.handle:accept(stream)
@@ -237,7 +245,7 @@ local function accept(self, take)
         self.loop:close_handle(stream)
         self.loop.log(("%s: not accepted: %s"):format(self.address, words(err)))
     elseif self.kind == "unix" then
-        take(stream, peer_of_unix)
+        take(stream, peer_of_unix, credentials_of_unix(stream))
     else
         stream:nodelay(true)
         take(stream, peer_of_tcp(stream))
@@ -246,8 +254,9 @@ end
 
 
 --- Begins to listen.
--- @tparam function take called with each connection: its stream, and a function that answers who
--- is at the other end: an address, `unix:`, or `unknown:`
+-- @tparam function take called with each connection: its stream; a function that answers who is at
+-- the other end: an address, `unix:`, or `unknown:`; and, at a Unix socket, one that answers which
+-- process that is, as `peer` of `postern.sockets`
 -- @treturn boolean|nil true
 -- @treturn string why not
 function Listener:listen(take)

@@ -347,6 +347,30 @@ function _M.new(options)
 end
 
 
+--- The answer for when a host has failed, or took too long: nobody knows here whether what was
+-- asked for was done.
+-- @tparam table message
+-- @treturn number status
+-- @treturn {table,...} headers
+-- @treturn string the body
+function Admin:failed(message)
+    tell(self, "%s %s: no answer in time", message.method, message.path)
+    return refuse({
+        code = "InternalError", message = "there was no answer in time: look what is there",
+        unsure = true,
+    })
+end
+
+
+--- Who a message comes from; see `identify` of `postern.protocol.operators`.
+-- @tparam table message
+-- @treturn string|nil
+-- @treturn string why nobody may
+function Admin:identify(message)
+    return self.operators:identify(message)
+end
+
+
 --- Answers a message, in a task of the host. It may wait: for the disk, for other writers, and
 -- until a change is in use.
 -- @tparam table message `method`, `path`, `query`, `headers`, `body`, `peer`, `tls`, `credentials`

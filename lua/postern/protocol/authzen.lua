@@ -52,6 +52,8 @@ local METADATA_HEADERS = {
 
 local TRUE, FALSE = '{"decision":true}', '{"decision":false}'
 
+local FAILED = '"Internal Server Error"'
+
 local MESSAGES = { [400] = "Bad Request", [500] = "Internal Server Error" }
 
 
@@ -476,6 +478,16 @@ function AuthZen:paths()
 end
 
 
+--- The answer for when a host has failed, or took too long. It allows nothing.
+-- @tparam table message
+-- @treturn number status 500
+-- @treturn {table,...} headers
+-- @treturn string body
+function AuthZen.failed(_, message)
+    return 500, with_id(message, JSON_HEADERS), FAILED
+end
+
+
 --- Answers a message.
 -- @tparam table message see `postern.protocol.message`
 -- @tparam function ask decides a request
@@ -486,7 +498,7 @@ end
 function AuthZen:handle(message, ask)
     local ok, status, headers, body, why = pcall(answer, self, message, ask)
     if not ok then
-        status, headers, body, why = 500, JSON_HEADERS, '"Internal Server Error"', tostring(status)
+        status, headers, body, why = 500, JSON_HEADERS, FAILED, tostring(status)
     end
     return status, with_id(message, headers), body, why
 end

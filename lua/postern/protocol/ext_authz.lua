@@ -175,12 +175,12 @@ function _M.new(given)
 end
 
 
---- The answer of a host that failed: a denial.
+--- The answer for when a host has failed, or took too long: a denial.
 -- @tparam table message
 -- @treturn number status
 -- @treturn {table,...} headers
 -- @treturn string|nil body
-function ExtAuthz:fault(message)
+function ExtAuthz:failed(message)
     return self.verdict:of(nil, message)
 end
 
@@ -200,7 +200,7 @@ end
 --- Answers a message at once, without waiting, where that can be done.
 -- @tparam table message
 -- @tparam function at_once decides a plain request without waiting, or answers nil; see
--- `authorize_at_once` of `postern.estate`
+-- `decide_plain` of `postern.estate`
 -- @treturn number|nil status; nil: ask `handle`, nothing was done
 -- @treturn {table,...} headers
 -- @treturn string|nil body

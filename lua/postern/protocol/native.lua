@@ -38,10 +38,13 @@ Native.__index = Native
 local PREFIX, BATCH = "/v1/decide", "/batch"
 local MOST = 1000 -- requests of a batch
 
+-- Whose certificate identities see: the one a request tells of, or that of who asks.
+local CERTIFICATES = { request = true, peer = true }
+
 --- The options, see `postern.protocol.options`.
 _M.OPTIONS = {
     prefix = { type = "text" }, peers = { type = "texts" }, explain = { type = "texts" },
-    most = { type = "count" },
+    most = { type = "count" }, client_certificate = { type = "text", one_of = CERTIFICATES },
 }
 
 -- Lists of headers that are constant are never changed: a host may keep the lines it makes of them.
@@ -52,6 +55,8 @@ local ONLY_POST = { constant = true, JSON_HEADERS[1], JSON_HEADERS[2], { "Allow"
 local CHALLENGE = {
     constant = true, JSON_HEADERS[1], JSON_HEADERS[2], { "WWW-Authenticate", "Bearer" },
 }
+
+local FAILED = '{"message":"Internal Server Error"}'
 
 -- Answers that are kept as text. Reasons and statuses are few, but packs may bring their own.
 local MOST_KEPT = 256
@@ -67,6 +72,7 @@ local function read_options(given)
     end
     local self = {
         prefix = given.prefix, most = given.most or MOST, kept = {}, count = 0,
+        by_peer = given.client_certificate == "peer",
         -- Texts of decisions by their seal, as long as that is in use.
         sealed = setmetatable({}, { __mode = "k" }),
     }
@@ -99,7 +105,8 @@ end
 -- @tparam[opt] table given `prefix` (the endpoint of a message, else `/v1/decide`), `peers`, who
 -- may ask (whoever reaches the server when absent), `explain`, who may ask for explanations (nobody
 -- when absent), both as for `postern.protocol.peers`, and `most`, the most requests of a batch
--- (1000)
+-- (1000); and `client_certificate`: `peer` where clients ask for themselves, so that a request's
+-- certificate is that of the TLS connection it came by (`request`: the one it tells of)
 -- @treturn Native
 function _M.new(given)
     local self, fault = read_options(given or {})
@@ -270,11 +277,33 @@ local function read_document(self, body)
 end
 
 
+-- The certificate that the peer has shown, as a request has it; nil when it has shown none.
+local function certificate_of(message)
+    local known = message.tls
+    return known and known.fingerprint and known or nil
+end
+
+
+-- A client that asks for itself has the certificate it has shown, and no other.
+local function read_call(self, doc, node, message)
+    local request, err = calls.read(doc, node)
+    if request and self.by_peer then
+        if request.client_certificate then
+            local line, column = doc:place(node)
+            return nil, { line = line, column = column, message = "`client_certificate` is that "
+                .. "of the connection here, and none of the request" }
+        end
+        request.client_certificate = certificate_of(message)
+    end
+    return request, err
+end
+
+
 -- The headers of a plain call are read when somebody wants to know; where it is known that a
--- decision goes the long way, a document is the shorter one.
+-- decision goes the long way, a document is the shorter one. A certificate is nothing plain.
 local function decide(self, message, ask, explained)
     local body, request, err = message.body or "", nil, nil
-    if not message.never_at_once then
+    if not message.never_at_once and not self.by_peer then
         request = plain.read(body)
     end
     if not request then
@@ -282,7 +311,7 @@ local function decide(self, message, ask, explained)
         if not doc then
             return status, headers, text, why
         end
-        request, err = calls.read(doc, doc:root())
+        request, err = read_call(self, doc, doc:root(), message)
     end
     if not request then
         return refuse(self, 400, err.message, err)
@@ -292,11 +321,11 @@ end
 
 
 -- The requests of a batch, and in the place of one that cannot be read the text of its answer.
-local function read_all(self, doc, node)
+local function read_all(self, doc, node, message)
     local list, count = {}, 0
     local at, stop = node + 1, doc:after(node)
     while at < stop do
-        local request, err = calls.read(doc, at)
+        local request, err = read_call(self, doc, at, message)
         count = count + 1
         list[count] = request or unread_text(self, err)
         at = doc:after(at)
@@ -307,8 +336,8 @@ end
 
 -- Waiting for one of them, others may be answered: all are read before, and nothing is left in the
 -- writer meanwhile.
-local function decide_any(self, body, ask, explained)
-    local doc, status, headers, text, why = read_document(self, body)
+local function decide_any(self, message, ask, explained)
+    local doc, status, headers, text, why = read_document(self, message.body or "")
     if not doc then
         return status, headers, text, why
     end
@@ -320,7 +349,7 @@ local function decide_any(self, body, ask, explained)
         return refuse(self, 413, ("the batch has %d requests: at most %d are taken")
             :format(doc:length(node), self.most))
     end
-    local list, count = read_all(self, doc, node)
+    local list, count = read_all(self, doc, node, message)
     for i = 1, count do
         local request = list[i]
         if type(request) == "table" then
@@ -351,16 +380,16 @@ end
 
 
 local function decide_all(self, message, ask, explained, at_once)
-    local body = message.body or ""
-    local list = at_once and not explained and plain.list(body, self.most)
+    local list = at_once and not explained and not self.by_peer
+        and plain.list(message.body or "", self.most)
     if not list then
-        return decide_any(self, body, ask, explained)
+        return decide_any(self, message, ask, explained)
     end
     local ok, text = pcall(decide_plain, self, list, ask, at_once)
     if ok and text then
         return 200, JSON_HEADERS, text
     end
-    return decide_any(self, body, ask, explained)
+    return decide_any(self, message, ask, explained)
 end
 
 
@@ -427,11 +456,20 @@ local function answer(self, message, ask, at_once)
 end
 
 
+--- The answer for when a host has failed, or took too long. It has no decision.
+-- @treturn number status 500
+-- @treturn {table,...} headers
+-- @treturn string body
+function Native.failed()
+    return 500, JSON_HEADERS, FAILED
+end
+
+
 --- Answers a message.
 -- @tparam table message see `postern.protocol.message`
 -- @tparam function ask decides a request
 -- @tparam[opt] function at_once decides a plain one without waiting, or answers nil; see
--- `authorize_at_once` of `postern.estate`
+-- `decide_plain` of `postern.estate`
 -- @treturn number status
 -- @treturn {table,...} headers, shared: not to be changed
 -- @treturn string body
@@ -439,7 +477,7 @@ end
 function Native:handle(message, ask, at_once)
     local ok, status, headers, body, why = pcall(answer, self, message, ask, at_once)
     if not ok then
-        return 500, JSON_HEADERS, '{"message":"Internal Server Error"}', tostring(status)
+        return 500, JSON_HEADERS, FAILED, tostring(status)
     end
     return status, headers, body, why
 end
@@ -453,8 +491,8 @@ end
 -- @treturn {table,...} headers, shared: not to be changed
 -- @treturn string body
 function Native:handle_at_once(message, at_once)
-    if message.path ~= (self.prefix or message.endpoint or PREFIX) or message:has_query()
-        or refusal(self, message) then
+    if self.by_peer or message.path ~= (self.prefix or message.endpoint or PREFIX)
+        or message:has_query() or refusal(self, message) then
         return nil
     end
     local request = plain.passing(message:span())

@@ -48,6 +48,7 @@ local CHALLENGE = {
 
 local UNDEFINED = "{}"
 local ALLOW = '{"allow":true}'
+local FAILED = '{"code":"internal_error","message":"Internal Server Error"}'
 
 -- The codes of OPA's errors, by status.
 local CODES = {
@@ -440,6 +441,15 @@ function _M.new(given)
 end
 
 
+--- The answer for when a host has failed, or took too long. It has no result, which allows nothing.
+-- @treturn number status 500
+-- @treturn {table,...} headers
+-- @treturn string body
+function Opa.failed()
+    return 500, JSON_HEADERS, FAILED
+end
+
+
 --- Answers a message.
 -- @tparam table message see `postern.protocol.message`
 -- @tparam function ask decides a request
@@ -450,8 +460,7 @@ end
 function Opa:handle(message, ask)
     local ok, status, headers, body, why = pcall(answer, self, message, ask)
     if not ok then
-        return 500, JSON_HEADERS,
-            '{"code":"internal_error","message":"Internal Server Error"}', tostring(status)
+        return 500, JSON_HEADERS, FAILED, tostring(status)
     end
     return status, headers, body, why
 end

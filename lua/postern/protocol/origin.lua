@@ -94,7 +94,7 @@ local passing = new_table(0, MEMBERS)
 -- @tparam table _ the message
 -- @tparam table call as for `request`
 -- @tparam table options
--- @treturn table|nil without headers and query, as for `authorize_at_once` of `postern.estate`;
+-- @treturn table|nil without headers and query, as for `decide_plain` of `postern.estate`;
 -- good until the next one is made
 -- @treturn string why there is none
 function _M.passing(_, call, options)

@@ -85,7 +85,7 @@ local passing = {}
 --- Reads a call, for whoever decides at once.
 -- @tparam cdata text
 -- @tparam number length
--- @treturn table|nil a request without headers, as for `authorize_at_once` of `postern.estate`;
+-- @treturn table|nil a request without headers, as for `decide_plain` of `postern.estate`;
 -- good until the next one is read. nil: it is not plain
 function _M.passing(text, length)
     if not read_one(text, length) then

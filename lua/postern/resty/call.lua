@@ -28,7 +28,12 @@ local SINGLE = {
 -- Connections whose keys are kept, in each half of the memory.
 local MOST_CONNECTIONS = 4096
 
+-- The SHA-256 of nothing.
+local EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 local BAD, FAULT = 400, 500
+
+local knows_realip -- found out by the first request
 
 local ANY_ADDRESS = assert(cidrs.new({ "0.0.0.0/0", "::/0" }))
 local STRICT = assert(paths.new())
@@ -44,6 +49,9 @@ local SETTINGS = {
     api = "postern_api", stage = "postern_stage", vpce = "postern_vpce", host = "postern_host",
     mode = "postern_mode",
 }
+
+-- The metatable of what `place` answers.
+local Place = {}
 
 -- Which variables the configuration declares: known after the first request. nginx warns of one
 -- that has no value, and raises where one is written that is not declared.
@@ -66,22 +74,78 @@ function _M.declares(name)
 end
 
 
+-- One member more: its name, false behind the last; nil when it is none that may be there. A loop
+-- would end the compiled way to the decision.
+local function member(given, name)
+    if not name then
+        return name
+    end
+    local value
+    name, value = next(given, name)
+    if name == nil then
+        return false
+    end
+    return SETTINGS[name] and type(value) == "string" and value ~= "" and name or nil
+end
+
+
+local function first(given)
+    local name, value = next(given)
+    if name == nil then
+        return false
+    end
+    return SETTINGS[name] and type(value) == "string" and value ~= "" and name or nil
+end
+
+
+-- There are five.
+local function is_right(given)
+    local name = member(given, member(given, first(given)))
+    return member(given, member(given, member(given, name))) == false
+end
+
+
 --- Checks what a location hands to `access`.
--- @tparam table given name to text
+-- @tparam table given name to text, and `claims`, a table
 -- @treturn string|nil what is wrong
 function _M.check(given)
     if type(given) ~= "table" then
         return "`access` is handed something else than a table"
+    elseif getmetatable(given) == Place or is_right(given) then
+        return nil
     end
     for name, value in pairs(given) do
-        if not SETTINGS[name] then
-            return ("`access` is handed `%s`: there are `api`, `stage`, `vpce`, `host` and `mode`")
-                :format(tostring(name))
+        if name == "claims" then
+            if type(value) ~= "table" then
+                return "`access` is handed `claims` that are no table"
+            end
+        elseif not SETTINGS[name] then
+            return ("`access` is handed `%s`: there are `api`, `stage`, `vpce`, `host`, `mode` and "
+                .. "`claims`"):format(tostring(name))
         elseif type(value) ~= "string" or value == "" then
             return ("`access` is handed a `%s` that is no text"):format(name)
         end
     end
     return nil
+end
+
+
+--- Makes settings that are checked, once for all requests.
+-- @tparam table given as for `check`
+-- @treturn table|nil nil when it is wrong
+-- @treturn string what is wrong
+function _M.place(given)
+    local wrong = _M.check(given)
+    if wrong then
+        return nil, wrong
+    elseif given.claims then
+        return nil, "`claims` are of one request: hand them to `access`"
+    end
+    local place = {}
+    for name in pairs(SETTINGS) do
+        place[name] = given[name]
+    end
+    return setmetatable(place, Place)
 end
 
 
@@ -96,41 +160,6 @@ function _M.setting(given, name)
     end
     local value = ngx.var[variable]
     return value ~= "" and value or nil
-end
-
-
--- ---- What an estate needs ------------------------------------------------------
-
-
-local function asks_per_connection(estate)
-    for _, entry in pairs(estate.packs) do
-        for _, how in pairs(entry.pack.cache or {}) do
-            if type(how) == "table" and how.connection then
-                return true
-            end
-        end
-    end
-    return false
-end
-
-
---- What requests to an estate need; made once for each.
--- @tparam Estate estate
--- @treturn table
-function _M.needs(estate)
-    local single = {}
-    for _, name in ipairs(SINGLE) do
-        single[name] = true
-    end
-    for _, identity in ipairs(estate.identities) do
-        if identity.config and type(identity.config.header) == "string" then
-            single[identity.config.header:lower()] = true
-        end
-    end
-    return {
-        estate = estate, single = single, identifies = estate.identify ~= nil,
-        connection = asks_per_connection(estate),
-    }
 end
 
 
@@ -187,6 +216,48 @@ local function query_of(args)
 end
 
 
+-- ---- What an estate needs ------------------------------------------------------
+
+
+local function asks_per_connection(estate)
+    for _, entry in pairs(estate.packs) do
+        for _, how in pairs(entry.pack.cache or {}) do
+            if type(how) == "table" and how.connection then
+                return true
+            end
+        end
+    end
+    return false
+end
+
+
+--- What requests to an estate need; made once for each.
+-- @tparam Estate estate
+-- @treturn table
+function _M.needs(estate)
+    local single = {}
+    for _, name in ipairs(SINGLE) do
+        single[name] = true
+    end
+    for _, identity in ipairs(estate.identities) do
+        if identity.config and type(identity.config.header) == "string" then
+            single[identity.config.header:lower()] = true
+        end
+    end
+    return {
+        estate = estate, single = single, identifies = estate.identify ~= nil,
+        connection = asks_per_connection(estate),
+        -- Where the estate may do without more, it is handed no more: nginx knows which request
+        -- it is at when somebody asks for its headers.
+        plain = estate.identify == nil and estate.hooks == nil,
+        headers = function()
+            local headers, why = headers_of(single)
+            return headers, why, BAD
+        end,
+    }
+end
+
+
 -- ---- Where it comes from -----------------------------------------------------------
 
 
@@ -209,6 +280,13 @@ local function client_of(estate, peer, headers)
     if not proxies or not peer or peer:sub(1, 5) == "unix:" or not proxies:match(peer) then
         return peer
     end
+    if type(headers) == "function" then
+        local why
+        headers, why = headers()
+        if not headers then
+            return nil, why
+        end
+    end
     local client
     for part in ((headers["x-forwarded-for"] or "") .. ","):gmatch("([^,]*),") do
         local address = address_in(part)
@@ -222,6 +300,16 @@ local function client_of(estate, peer, headers)
         return nil, "X-Forwarded-For of a listed proxy does not say for whom it asks"
     end
     return client
+end
+
+
+-- The address of the socket's peer. Where nginx has the realip module, that knows it.
+local function peer_of(var)
+    local peer = knows_realip ~= false and var.realip_remote_addr or nil
+    if knows_realip == nil then
+        knows_realip = peer ~= nil
+    end
+    return peer or var.remote_addr
 end
 
 
@@ -250,6 +338,18 @@ local function certificate_of(var)
         return nil
     end
     return { verified = verify == "SUCCESS", subject = var.ssl_client_s_dn, sans = {} }
+end
+
+
+-- The hash of the body, for signatures: known where there is none, since bodies are not read. In
+-- HTTP/2 one may come that no header announces.
+local function body_hash(headers)
+    local length = headers["content-length"]
+    if (not length or length == "0") and not headers["transfer-encoding"]
+        and (ngx.req.http_version() or 2) < 2 then
+        return EMPTY
+    end
+    return nil
 end
 
 
@@ -290,6 +390,17 @@ local function host_of(var)
 end
 
 
+local SLASH = ("/"):byte()
+
+-- Whether the request line names no host: then nginx has routed by the header, and there is no
+-- other that could differ.
+local function is_host_right(var)
+    local line = var.request
+    local space = line and line:find(" ", 1, true)
+    return space ~= nil and line:byte(space + 1) == SLASH
+end
+
+
 -- ---- The whole ------------------------------------------------------------------------
 
 
@@ -299,11 +410,13 @@ local function describe(needs, given, headers)
     return {
         api = _M.setting(given, "api"), stage = _M.setting(given, "stage"),
         vpce = _M.setting(given, "vpce"), method = ngx.req.get_method(), headers = headers,
-        peer = var.realip_remote_addr or var.remote_addr, scheme = var.scheme,
+        peer = peer_of(var), scheme = var.scheme,
         connection = needs.connection and connection_of(var.connection) or nil,
+        claims = given.claims,
         client_certificate = needs.identifies and certificate_of(var) or nil,
         -- What follows later, so that the table need not grow for it.
         path = nil, raw_path = nil, host = nil, query = nil, client_ip = nil,
+        body_sha256 = nil,
     }
 end
 
@@ -331,6 +444,9 @@ local function complete(needs, given, request, subrequest)
     if not why and request.vpce then
         request.client_ip, why = client_of(estate, request.peer, request.headers)
     end
+    if needs.identifies then
+        request.body_sha256 = body_hash(request.headers)
+    end
     if not why and needs.identifies and var.args then
         request.query, why = query_of(var.args)
     end
@@ -346,20 +462,77 @@ end
 -- @treturn number 400 when the client, 500 when the configuration is at fault
 -- @treturn string why, for the operator
 function _M.read(needs, given, subrequest)
-    local headers, why = headers_of(needs.single)
-    if not headers then
-        return nil, BAD, why
+    local headers = needs.headers
+    if not needs.plain then
+        local wrong
+        headers, wrong = headers_of(needs.single)
+        if not headers then
+            return nil, BAD, wrong
+        end
     end
     local request = describe(needs, given, headers)
     local unknown = unknown_setting(needs.estate, request)
     if unknown then
         return nil, FAULT, unknown
     end
-    why = complete(needs, given, request, subrequest)
+    local why = complete(needs, given, request, subrequest)
     if why then
         return nil, BAD, why
     end
     return request
+end
+
+
+local function scheme_now()
+    return ngx.var.scheme
+end
+
+
+-- Whether the raw path may be left out, as after a rewrite: where it says nothing else than the
+-- routed one it need not be, and where it is not plain by itself nobody can say here.
+local function is_replaced(raw, routed)
+    return not paths.plainly(raw, routed) and ngx.req.is_internal()
+end
+
+
+-- What `plain` answers, each time. Who takes it does not keep it, and nothing waits meanwhile.
+local call = {
+    api = nil, stage = nil, vpce = nil, method = nil, path = nil, raw_path = nil, peer = nil,
+    client_ip = nil, scheme = scheme_now,
+}
+
+--- Reads as much of the request that nginx is at as a plan takes, see `decide_plain` of
+-- `postern.estate`.
+-- @tparam table needs of the estate, see `needs`
+-- @tparam table given what the location hands to `access`
+-- @tparam boolean subrequest
+-- @treturn table|nil a call, to be asked at once; nil when one has to look closer, by `read`
+function _M.plain(needs, given, subrequest)
+    local var = ngx.var
+    if not needs.plain or not _M.setting(given, "host") and not is_host_right(var) then
+        return nil
+    end
+    local raw, routed = var.request_uri, var.uri
+    if subrequest then
+        raw = nil
+    elseif raw ~= routed and is_replaced(raw, routed) then
+        if not paths.plainly(raw) then
+            return nil
+        end
+        raw = nil
+    end
+    call.raw_path, call.path, call.method = raw, routed, ngx.req.get_method()
+    call.api, call.stage = _M.setting(given, "api"), _M.setting(given, "stage")
+    call.vpce = _M.setting(given, "vpce")
+    call.peer, call.client_ip = peer_of(var), nil
+    if call.vpce then
+        local why
+        call.client_ip, why = client_of(needs.estate, call.peer, needs.headers)
+        if why then
+            return nil
+        end
+    end
+    return call
 end
 
 

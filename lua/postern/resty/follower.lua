@@ -27,15 +27,15 @@ local FORGET = 60
 
 --- Makes the follower of a worker.
 -- @tparam table parts `path`, `host`, `board`, `options` (see `postern.resty.options`), `reports`,
--- `metrics`, `pid` and `id`
+-- `metrics`, `tally` (see `postern.resty.tally`), `pid` and `id`
 -- @treturn Follower `reload` is nil while there is no estate
 function _M.new(parts)
     local fs = require("postern.host.uv_file").sync
     return setmetatable({
         path = parts.path, host = parts.host, board = parts.board, options = parts.options,
-        reports = parts.reports, metrics = parts.metrics, pid = parts.pid, id = parts.id,
-        fs = fs, known = {}, read_texts = {}, failures = 0, looked = -math.huge,
-        tried = -math.huge,
+        reports = parts.reports, metrics = parts.metrics, tally = parts.tally,
+        pid = parts.pid, id = parts.id, fs = fs, known = {}, read_texts = {}, failures = 0,
+        looked = -math.huge, tried = -math.huge,
     }, Follower)
 end
 
@@ -239,6 +239,9 @@ function Follower:tell()
     if revision and revision ~= self.told then
         self.told = revision
         self.metrics:set("postern_policy_revision_info", { source = "estate" }, revision)
+    end
+    if self.tally then
+        self.tally:flush()
     end
     self.metrics:flush()
     self.board:worker(self.id, {

@@ -21,12 +21,12 @@ local places = setmetatable({}, { __mode = "k" })
 local NOWHERE = { sid = "", place = "" }
 
 local function place_of(decision)
-    local trace = decision.trace
-    local gate, set, index
-    if trace then
-        gate, set, index = trace:deciding()
+    local decider = decision.decider
+    if not decider then
+        return NOWHERE -- ours
     end
-    if not gate then
+    local set, index = decider(decision)
+    if not set then
         return NOWHERE
     end
     local of_set = places[set]
@@ -143,11 +143,16 @@ local function strip(self, decision)
     for i = 1, #self.upstream do
         ngx.req.clear_header(self.upstream[i][1])
     end
-    for name in pairs(decision and decision.headers or {}) do
-        ngx.req.clear_header(name)
+    local headers, obligations = decision and decision.headers, decision and decision.obligations
+    if headers then
+        for name in pairs(headers) do
+            ngx.req.clear_header(name)
+        end
     end
-    for name in pairs(decision and decision.obligations or {}) do
-        ngx.req.clear_header(self.prefix .. name)
+    if obligations then
+        for name in pairs(obligations) do
+            ngx.req.clear_header(self.prefix .. name)
+        end
     end
 end
 
@@ -179,10 +184,10 @@ function Reply:headers(decision)
 end
 
 
---- Lets a request pass: strips what the client may not say, and says what nginx has to.
+--- Prepares a request that passes for the program behind nginx: strips what the client may not say,
+-- and says what nginx has to.
 -- @tparam Decision|nil decision nil where there is none (dry run)
--- @tparam table|nil headers of the answer
-function Reply:pass(decision, headers)
+function Reply:forward(decision)
     strip(self, decision)
     for i = 1, decision and #self.upstream or 0 do
         local value = fact_of(decision, self.upstream[i][2])
@@ -190,9 +195,39 @@ function Reply:pass(decision, headers)
             ngx.req.set_header(self.upstream[i][1], value)
         end
     end
-    for name, value in pairs(headers or {}) do
-        ngx.header[name] = value
+end
+
+
+--- Lets a request pass, with headers for its answer.
+-- @tparam Decision|nil decision nil where there is none (dry run)
+-- @tparam table|nil headers of the answer
+function Reply:pass(decision, headers)
+    self:forward(decision)
+    if headers then
+        for name, value in pairs(headers) do
+            ngx.header[name] = value
+        end
     end
+end
+
+
+-- What the client is told that it may not.
+local function tell(self, decision)
+    strip(self, decision)
+    return self.answer:of(decision, { accept = ngx.var.http_accept, id = id_of() })
+end
+
+
+--- What a gateway is to tell the client that it may not.
+-- @tparam Decision|nil decision nil for a failure of ours
+-- @treturn table `status`, `headers` (name to text) and `body`
+function Reply:refusal(decision)
+    local status, list, body = tell(self, decision)
+    local headers = {}
+    for i = 1, #list do
+        headers[list[i][1]] = list[i][2]
+    end
+    return { status = status, headers = headers, body = body }
 end
 
 
@@ -201,10 +236,7 @@ end
 -- @tparam Decision|nil decision nil for a failure of ours
 -- @treturn string|nil for the operator: what was wrong with the decision
 function Reply:refuse(decision)
-    strip(self, decision)
-    local status, headers, body, problem = self.answer:of(decision, {
-        accept = ngx.var.http_accept, id = id_of(),
-    })
+    local status, headers, body, problem = tell(self, decision)
     ngx.req.discard_body()
     ngx.status = status
     for i = 1, #headers do

@@ -57,7 +57,7 @@ describe("postern serve", function()
     end
 
     local function start(line, options)
-        server = served.start("exec " .. line, options)
+        server = served.start("exec " .. line .. " --operator 127.0.0.1", options)
         return server
     end
 
@@ -289,6 +289,36 @@ describe("postern serve", function()
         end)
     end)
 
+    it("is not ready for a while before it ends, and goes on", function()
+        with_estate("", function(folder)
+            for _, workers in ipairs({ 1, 2 }) do
+                start("postern serve estate.lua --listen 127.0.0.1:0 --drain 0.5 --drain-delay 1 "
+                    .. "--workers " .. workers, { folder = folder })
+                local url = "http://" .. server:ready()
+                uv.kill(server.pid, "sigterm")
+                assert.is_truthy(server:until_true(function()
+                    return server:curl(url .. "/readyz") == "draining\n"
+                end))
+                assert.equal("ok\n", server:curl(url .. "/healthz"))
+                assert.is_nil(server.status)
+                assert.is_truthy(server:until_true(function() return server.status end))
+                assert.equal(0, server.status)
+                server:close()
+            end
+            server = nil
+        end)
+    end)
+
+    it("lives on when it is told to open files anew, without any", function()
+        with_estate("", function(folder)
+            start("postern serve estate.lua --listen 127.0.0.1:0", { folder = folder })
+            local url = "http://" .. server:ready()
+            uv.kill(server.pid, "sigusr1")
+            assert.equal("ok\n", server:curl(url .. "/healthz"))
+            assert.equal(0, server:stop())
+        end)
+    end)
+
     it("is set up by the estate; the command line goes before", function()
         with_estate('serve { listen = { { address = "unix:s.sock" } } }', function(folder)
             assert.matches("^estate.lua:5: serve: listen 1: `unix:s.sock`: give the path of a "
@@ -330,6 +360,10 @@ describe("postern serve", function()
                 fails(folder, path, "--listen", "192.0.2.1:80", "--workers", "2"), 1, true)
             assert.matches("nowhere.lua: cannot be read: no such file or directory",
                 fails(folder, folder .. "/nowhere.lua"), 1, true)
+            assert.matches("`operators`: range 0: `office`: ",
+                fails(folder, path, "--operator", "office"), 1, true)
+            assert.matches("--drain-delay `x`: give a number",
+                fails(folder, path, "--drain-delay", "x"), 1, true)
             write(folder .. "/policy.json", "{}")
             assert.matches("^policy.json:1:1: ", (fails(folder, path, "--workers", "2")))
         end)
@@ -340,7 +374,8 @@ describe("postern serve", function()
         assert.equal(0, cli.main({ "serve", "--help" }, {
             out = function(line) said[#said + 1] = line end }))
         local help = table.concat(said, "\n")
-        for _, text in ipairs({ "--listen", "--workers", "--drain", "/readyz", "unix:/PATH",
+        for _, text in ipairs({ "--listen", "--workers", "--drain", "--drain-delay", "--operator",
+            "client_ca", "audit", "admin", "/readyz", "unix:/PATH",
             "operators", "limits", "Signals: TERM and INT", "Exit status" }) do
             assert.matches(text, help, 1, true)
         end

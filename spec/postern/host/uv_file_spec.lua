@@ -122,6 +122,68 @@ describe("files of the libuv host", function()
         assert.same({ "/dev/full: no space left on device: lines are dropped" }, logged)
     end)
 
+    -- A FIFO that is full, with lines that wait behind.
+    local function stalled(options)
+        os.execute("mkfifo " .. folder .. "/log")
+        local writer = assert(host:writer(folder .. "/log", options))
+        host:block(function()
+            for i = 1, 80 do
+                writer:write(("%02d"):format(i) .. ("x"):rep(997))
+            end
+            while not writer.stalled do
+                host:sleep(0.001)
+            end
+            writer:write("behind")
+        end)
+        return writer
+    end
+
+    it("that are FIFOs are written as somebody reads, whole lines and all of them", function()
+        local writer = stalled()
+        local reader = assert(uv.fs_open(folder .. "/log", 2048, 0)) -- O_NONBLOCK
+        local text = ""
+        host:block(function()
+            repeat
+                host:sleep(0.005)
+                text = text .. (uv.fs_read(reader, 100000, -1) or "")
+            until text:find("behind\n")
+        end)
+        uv.fs_close(reader)
+        local count = 0
+        for line in text:gmatch("([^\n]*)\n") do
+            count = count + 1
+            assert.equal(count <= 80 and ("%02d"):format(count) .. ("x"):rep(997) or "behind", line)
+        end
+        assert.equal(81, count)
+        assert.equal(0, writer.dropped)
+        writer:close()
+    end)
+
+    it("that are FIFOs make nobody wait at the end, and what was dropped is known", function()
+        local writer = stalled()
+        host:block(writer.close, writer)
+        assert.is_true(writer.dropped > 1)
+        assert.equal(1, #logged)
+        assert.matches("log: resource temporarily unavailable: lines are dropped", logged[1], 1,
+            true)
+        assert.is_false(writer:write("late"))
+    end)
+
+    it("take the place of a FIFO that nobody reads", function()
+        local writer = stalled()
+        assert(os.rename(folder .. "/log", folder .. "/old"))
+        host:block(function()
+            writer:reopen()
+            while writer.stalled or writer.busy do
+                host:sleep(0.001)
+            end
+        end)
+        writer:write("new")
+        host:block(writer.close, writer)
+        assert.equal("behind\nnew\n", get("log"))
+        assert.is_true(writer.dropped > 1)
+    end)
+
     -- Runs until the watch has told of as many paths.
     local function changes_of(paths, options, change)
         local changed = {}

@@ -68,31 +68,30 @@ describe("a listener", function()
     local function peer_at(listener, place)
         return host:block(function()
             local seen = host:ticket()
-            local peer
+            local peer, credentials
             if not listener.taken then
                 listener.taken = true
-                assert(listener:listen(function(stream, peer_of)
-                    peer = peer_of()
-                    listener.seen(peer)
+                assert(listener:listen(function(stream, peer_of, credentials_of)
+                    listener.seen(peer_of(), credentials_of and credentials_of())
                     host.loop:close_handle(stream)
                 end))
             end
-            listener.seen = function(told)
-                peer = told
+            listener.seen = function(told, also)
+                peer, credentials = told, also
                 seen:post()
             end
             place.timeout = 1
             local socket = assert(host:connect(place))
             assert.is_true(seen:wait(1))
             socket:close()
-            return peer
+            return peer, credentials
         end)
     end
 
     it("takes connections of TCP, IPv4 and IPv6", function()
         local four, all = assert(bind("127.0.0.1:0")), assert(bind("*:0"))
         local port = tonumber(four:name():match("^127%.0%.0%.1:(%d+)$"))
-        assert.equal("127.0.0.1", peer_at(four, { host = "127.0.0.1", port = port }))
+        assert.same({ "127.0.0.1" }, { peer_at(four, { host = "127.0.0.1", port = port }) })
         port = tonumber(all:name():match("^%[::%]:(%d+)$"))
         assert.equal("127.0.0.1", peer_at(all, { host = "127.0.0.1", port = port }))
         assert.equal("::1", peer_at(all, { host = "::1", port = port }))
@@ -103,7 +102,9 @@ describe("a listener", function()
         assert.equal("socket", uv.fs_stat(path).type)
         assert.equal("600", ("%o"):format(uv.fs_stat(path).mode % 512))
         assert.equal("unix:" .. path, listener:name())
-        assert.equal("unix:", peer_at(listener, { path = path }))
+        local peer, credentials = peer_at(listener, { path = path })
+        assert.equal("unix:", peer)
+        assert.same({ pid = uv.os_getpid(), uid = uv.getuid(), gid = uv.getgid() }, credentials)
         listener:close()
         uv.run("nowait")
         assert.is_nil(uv.fs_stat(path))

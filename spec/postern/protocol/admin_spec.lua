@@ -237,6 +237,24 @@ describe("administration", function()
         end)
     end)
 
+    it("says that it does not know what was done when there was no answer in time", function()
+        within(function()
+            local status, _, text = subject:failed({ method = "PUT", path = "/admin/v1/apis/a1" })
+            assert.same({ 500, "InternalError", true },
+                        { status, json.read(text).code, json.read(text).unsure })
+            assert.matches("admin: PUT /admin/v1/apis/a1: no answer in time",
+                           table.concat(fixture.logged, "\n"), 1, true)
+        end)
+    end)
+
+    it("says who a message comes from", function()
+        within(function()
+            assert.equal("ops", (subject:identify({ peer = "192.0.2.1",
+                headers = { authorization = { "Bearer token" } } })))
+            assert.is_nil((subject:identify({ peer = "192.0.2.1", headers = {} })))
+        end)
+    end)
+
     it("says when the store is busy, damaged, or the change not in use", function()
         within(function()
             local lock = assert(fixture.files:lock(subject.store.folder .. "/.lock", 0))

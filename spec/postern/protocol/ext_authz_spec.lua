@@ -151,7 +151,7 @@ describe("Envoy's question", function()
         }), function() error("no") end)
         assert.equal(403, status)
         assert.is_nil(body:find("no", 1, true))
-        assert.equal(403, (ENVOY:fault(messages.message("GET", "/authz/pets/7"))))
+        assert.equal(403, (ENVOY:failed(messages.message("GET", "/authz/pets/7"))))
         assert.equal(403, (ENVOY:handle({}, function() return { allowed = true } end)))
     end)
 

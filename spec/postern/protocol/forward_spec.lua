@@ -185,7 +185,7 @@ for profile in pairs(SENT) do
                 headers = headers_of(profile),
             }), function() error("no") end)
             assert.equal(403, status)
-            assert.equal(403, (PROTOCOLS[profile]:fault(messages.message("GET", "/auth"))))
+            assert.equal(403, (PROTOCOLS[profile]:failed(messages.message("GET", "/auth"))))
         end)
 
         it("may stand for a VPC endpoint", function()

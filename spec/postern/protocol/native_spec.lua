@@ -251,6 +251,38 @@ describe("a message of the native protocol", function()
         assert.is_true(decide(PETS).json.allowed) -- and the next is not disturbed
     end)
 
+    it("is 500 when its host has failed", function()
+        local status, _, body = PLAIN:failed(messages.post("/v1/decide", PETS))
+        assert.same({ 500, '{"message":"Internal Server Error"}' }, { status, body })
+    end)
+
+    it("has the certificate of its connection where clients ask for themselves", function()
+        local certificate = { verified = true, subject = "CN=a", fingerprint = "ab" }
+        local own = native.new({ client_certificate = "peer" })
+        local function asked_with(protocol, target, body, tls)
+            local ask, asked = messages.asker(ESTATE)
+            local got = messages.answer(protocol, messages.post(target, body, { tls = tls }), ask)
+            return asked, got
+        end
+        for target, body in pairs({ ["/v1/decide"] = PETS, ["/v1/decide/batch"] = { PETS } }) do
+            assert.equal(certificate,
+                asked_with(own, target, body, certificate)[1].client_certificate)
+            assert.is_nil(asked_with(own, target, body, { verified = false })[1].client_certificate)
+            assert.is_nil(asked_with(own, target, body, nil)[1].client_certificate)
+            assert.is_nil(asked_with(PLAIN, target, body, certificate)[1].client_certificate)
+        end
+        local forged = { api = "open", method = "GET", path = "/dev/pets",
+                         client_certificate = { verified = true, subject = "CN=b" } }
+        local asked, got = asked_with(own, "/v1/decide", forged, certificate)
+        assert.same({ {}, 400 }, { asked, got.status })
+        assert.matches("`client_certificate` is that of the connection", got.json.message, 1, true)
+        asked, got = asked_with(own, "/v1/decide/batch", { forged, PETS }, certificate)
+        assert.equal(1, #asked)
+        assert.same({ false, true }, { got.json[1].allowed, got.json[2].allowed })
+        asked = asked_with(PLAIN, "/v1/decide", forged, certificate)
+        assert.equal("CN=b", asked[1].client_certificate.subject)
+    end)
+
     it("may wait for one decision while another is answered", function()
         local first = coroutine.wrap(function()
             return select(3, PLAIN:handle(messages.post("/v1/decide/batch", { PETS, PETS }),
@@ -271,6 +303,8 @@ describe("a message of the native protocol", function()
     it("is configured with options that are checked", function()
         for expected, given in pairs({
             ["unknown option `peer`"] = { peer = {} },
+            ["`client_certificate` is `none`: there are `peer`, `request`"] = {
+                client_certificate = "none" },
             ["`peers`: `0.0.0.0/0` is everybody"] = { peers = { "0.0.0.0/0" } },
             ["`explain`: "] = { explain = { "x" } },
             ["`prefix`: give a path"] = { prefix = "v1/" },
@@ -348,6 +382,27 @@ api "open" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev
         end
     end)
 
+    it("is not for clients that are known by their certificate", function()
+        local own = native.new({ client_certificate = "peer" })
+        local tls = { verified = true, subject = "CN=a", fingerprint = "f" }
+        assert.is_nil((at_once(PETS, own, nil, { tls = tls })))
+        local passed = 0
+        local function passing(call)
+            passed = passed + 1
+            return estate:decide_plain(call)
+        end
+        for _, row in ipairs({ { "/v1/decide", PETS }, { "/v1/decide/batch", { PETS, OTHER } } }) do
+            local before = #asked
+            local status = own:handle(messages.post(row[1], row[2], { tls = tls }), ask, passing)
+            assert.equal(200, status)
+            for i = before + 1, #asked do
+                assert.equal(tls, asked[i].client_certificate)
+            end
+            assert.is_true(#asked > before)
+            assert.equal(0, passed)
+        end
+    end)
+
     it("is made of each in a batch, and the others are asked", function()
         local batch = { PETS, OTHER, { api = "open", method = "GET", path = "/dev/pets",
                                        headers = { A = "1" } } }
@@ -358,7 +413,7 @@ api "open" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev
             if refuse_second and calls == 2 then
                 return nil, true
             end
-            return estate:authorize_at_once(request)
+            return estate:decide_plain(request)
         end
         local count = #asked
         for _, refused in ipairs({ false, true }) do

@@ -9,7 +9,8 @@ describe("what a server tells of itself", function()
         server = {
             state = function() return state end,
             revision = function() return "r1" end,
-            is_operator = function(peer) return peer == "127.0.0.1" end,
+            is_operator = function(message) return message.peer == "127.0.0.1" end,
+            wants_token = function(message) return message.peer == "192.0.2.2" end,
             status = function() return '{"a":1}\n' end,
             metrics = function(accept) return "metrics " .. tostring(accept), "text/x" end,
         }
@@ -48,6 +49,10 @@ describe("what a server tells of itself", function()
             assert.equal(403, status)
             assert.equal('{"message":"Forbidden"}\n', body)
             assert.equal(403, (ask(kind, { peer = "unix:" })))
+            local challenge
+            status, challenge = ask(kind, { peer = "192.0.2.2" })
+            assert.equal(401, status)
+            assert.same({ "WWW-Authenticate", "Bearer" }, challenge[1])
             assert.equal(200, (ask(kind, { peer = "127.0.0.1" })))
         end
         assert.equal('{"a":1}\n', select(3, ask("status", { peer = "127.0.0.1" })))

@@ -1,5 +1,7 @@
 local front = require("spec.support.front")
 
+local CURL = "spec/support/bin/curl "
+
 local CHECK = "check = function() return true end,"
 
 -- Answers everything by what it was handed, through a header of the answer.
@@ -134,6 +136,60 @@ describe("a request of nginx's", function()
         assert.equal(403, running:ask("/pets").status)
     end)
 
+    it("has the claims that the location hands over, and no others", function()
+        local function handed(path, claims)
+            return ([[
+                location %s {
+                    set $postern_api pets; set $postern_stage live; set $postern_vpce "%s";
+                    access_by_lua_block { require("postern.resty").access{ claims = %s } }
+                    content_by_lua_block { ngx.say("content") }
+                }
+            ]]):format(path, path == "/notes" and "vpce-1\"; set $postern_api \"notes" or "",
+                claims)
+        end
+        local TENANT = OPEN:gsub('"Resource": "%*"', '%0, "Condition": {"StringEquals": '
+            .. '{"jwt:Claim/tenant": "acme"}}')
+        start({
+            estate = front.ESTATE .. 'rules "keys/jwt_claims" {} identity "jwt" { '
+                .. 'issuer = "https://login.example.com", '
+                .. 'principal = "arn:aws:iam::111122223333:user/{sub}" }',
+            pets = TENANT, notes = OPEN,
+            server = handed("/", 'ngx.req.get_headers()["x-tenant"] and { sub = "ann", '
+                    .. 'iss = "https://login.example.com", '
+                    .. 'tenant = ngx.req.get_headers()["x-tenant"] } or nil')
+                .. handed("/notes", "{}") .. handed("/text", '"acme"'),
+        })
+        assert.equal(403, running:ask("/pets").status)
+        assert.equal(200, running:ask("/pets", { headers = { "X-Tenant: acme" } }).status)
+        assert.equal(403, running:ask("/pets", { headers = { "X-Tenant: other" } }).status)
+        assert.equal(401, running:ask("/notes").status) -- a token that was not verified
+        assert.equal(503, running:ask("/text").status)
+        assert.matches("handed `claims` that are no table", running:log(), 1, true)
+    end)
+
+    it("has the hash of its body where it has none, for signatures", function()
+        local ANN = "arn:aws:iam::111122223333:user/ann"
+        start({
+            estate = front.ESTATE:gsub('authorization = "NONE"', 'authorization = "IAM"', 1)
+                .. ('identity "sigv4" { service = "execute-api", region = "eu-central-1", '
+                .. 'keys = { AKIDEXAMPLE = { secret = "a secret", principal = %q } } }')
+                :format(ANN),
+            pets = OPEN:gsub('"Principal": "%*"', ('"Principal": {"AWS": %q}'):format(ANN)),
+        })
+        local function call(secret, more)
+            local pipe = io.popen((CURL .. "-s --max-time 10 -o %s/answer -w '%%{http_code}' "
+                .. "--aws-sigv4 aws:amz:eu-central-1:execute-api --user 'AKIDEXAMPLE:%s' %s "
+                .. "http://127.0.0.1:%d/pets"):format(running.folder, secret, more or "",
+                running.port))
+            local status = pipe:read("*a")
+            pipe:close()
+            return status
+        end
+        assert.equal("200", call("a secret"))
+        assert.equal("403", call("another secret"))
+        assert.equal("403", call("a secret", "-d pet=rex")) -- which nobody has read
+    end)
+
     it("has a client certificate only as nginx has verified it", function()
         local authority, stranger = certificate("authority"), certificate("stranger")
         local ann = certificate("ann", authority)
@@ -151,9 +207,10 @@ describe("a request of nginx's", function()
             ]] .. front.location() .. "}",
         })
         local function call(name)
-            local pipe = io.popen(("curl -sk --max-time 10 --unix-socket %s/tls.sock %s -D - "
-                .. "https://localhost/pets"):format(running.folder, name
-                and ("--cert %s/%s.pem"):format(running.folder, name) or ""))
+            local offered = name and ("--cert %s/%s.pem"):format(running.folder, name) or ""
+            local pipe = io.popen((CURL .. "-sk --max-time 10 "
+                .. "--unix-socket %s/tls.sock %s -D - https://localhost/pets")
+                :format(running.folder, offered))
             local text = pipe:read("*a")
             pipe:close()
             return text:match("HTTP/1.1 (%d+)"), text:match("[Xx]%-[Mm]irror: ([^\r\n]*)")
