@@ -6,6 +6,7 @@ local documents = require("spec.support.documents")
 local files = require("spec.support.files")
 local lint = require("postern.resty.lint")
 local options = require("postern.resty.options")
+local ports = require("spec.support.ports")
 local uv = require("luv")
 
 local PATH = "docs/nginx.md"
@@ -23,17 +24,7 @@ end
 
 
 local function free_ports()
-    local ports, sockets = {}, {}
-    for i = 1, 2 do
-        sockets[i] = uv.new_tcp()
-        assert(sockets[i]:bind("127.0.0.1", 0))
-        ports[i] = sockets[i]:getsockname().port
-    end
-    for i = 1, 2 do
-        sockets[i]:close()
-    end
-    uv.run("nowait")
-    return { ["8080"] = ports[1], ["8081"] = ports[2] }
+    return { ["8080"] = ports.free(), ["8081"] = ports.free() }
 end
 
 

@@ -53,8 +53,11 @@ describe("systemd", function()
         commands.with_files({ ["estate.lua"] = ESTATE }, function(folder)
             local port = ports.free()
             local line = files.read("systemd/postern.service"):match("\nExecStart=postern (.-)\n")
-            local server = served.start(("exec systemd-socket-activate -l 127.0.0.1:%d "
-                .. "-l %s/postern.sock postern %s"):format(port, folder,
+            -- It hands on next to nothing of the environment; a sanitized core needs its library.
+            local sanitized = (os.getenv("LD_PRELOAD") or "") ~= ""
+                and "-E LD_PRELOAD -E ASAN_OPTIONS " or ""
+            local server = served.start(("exec systemd-socket-activate %s-l 127.0.0.1:%d "
+                .. "-l %s/postern.sock postern %s"):format(sanitized, port, folder,
                 (line:gsub("/etc/postern/", ""))), { folder = folder })
             local ok, err = pcall(function()
                 assert.is_truthy(server:until_true(function()

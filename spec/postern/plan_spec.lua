@@ -852,4 +852,24 @@ describe("an estate", function()
         estate.plans.decide = function() error("broken") end
         assert.is_true(engine.decide(estate, call()).allowed)
     end)
+
+    -- Each has a text of its own: the date of one, taken for the number of the other, is no match.
+    it("tells the two keys of the time apart", function()
+        local policy = [[{ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "*",
+              "Condition": { "DateGreaterThan": { "aws:CurrentTime": "2020-01-01T00:00:00Z" } } },
+            { "Effect": "Deny", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "*",
+              "Condition": { "NumericGreaterThan": { "aws:EpochTime": "1600000000" } } } ] }]]
+        local estate = open([[
+            account "111122223333" region "eu-central-1"
+            api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live" },
+                       policy = "p.json" }
+        ]], { ["p.json"] = policy })
+        for turn = 1, 3 do
+            local decision = estate:authorize({ api = "a1", path = "/live/x" })
+            assert.equal("ExplicitlyDenied", decision.decision)
+            assert.equal(turn > 1, is_planned(decision))
+        end
+    end)
+
 end)

@@ -102,6 +102,12 @@ function ROUTES.head(_, client)
 end
 
 
+-- Somebody who looks for another server, on a port that was that one's before.
+local function nowhere(_, client)
+    client:write("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+end
+
+
 function Server:adopt(handle)
     self.handles[handle] = true
     return handle
@@ -148,7 +154,8 @@ local function serve(self, client)
                 reader:reset()
                 self.requests = self.requests + 1
                 self.last = message
-                ROUTES[message.target:match("^/([%w-]*)")](self, client, message)
+                local route = ROUTES[message.target:match("^/([%w-]*)")] or nowhere
+                route(self, client, message)
             end
         until not state or from > #bytes
     end)

@@ -99,7 +99,7 @@ end
 -- @tparam string arguments
 -- @treturn string what it printed
 function Served:curl(arguments)
-    return self:shell("curl -s --max-time 5 " .. arguments)
+    return self:shell("curl -s --max-time 30 " .. arguments)
 end
 
 
