@@ -239,7 +239,7 @@ typedef struct postern_http_call {
     postern_span api, stage, method, path, raw_path, host, scheme, peer, client_ip, vpce,
         principal;
     /* The object as it stands: names, none of them twice in any letter case, to
-     * texts or lists of texts. */
+     * texts or lists of texts, and no more of either than anybody sends. */
     postern_span headers;
 } postern_http_call;
 

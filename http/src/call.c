@@ -7,8 +7,9 @@
 #include "span.h"
 
 /* Headers of a plain call. Telling whether one is there twice takes the square
- * of them, and calls with more are seldom. */
-enum { MOST_HEADERS = 32 };
+ * of them, and calls with more are seldom. The values of all of them: whoever
+ * decides refuses more, and a plain call is decided without looking. */
+enum { MOST_HEADERS = 32, MOST_VALUES = 64 };
 
 typedef struct reader {
     const char *at;
@@ -112,12 +113,12 @@ static bool take_next(reader *in, char close, bool *more) {
 
 /* ---- Headers ------------------------------------------------------------- */
 
-/* A text, or a list of texts with at least one. */
-static bool skip_values(reader *in) {
-    if (!take(in, '[')) return skip_text(in);
-    bool more = true;
+/* A text, or a list of texts with at least one; there may be `left` of them. */
+static bool skip_values(reader *in, size_t *left) {
+    bool more = take(in, '[');
+    if (!more) return (*left)-- > 0 && skip_text(in);
     while (more) {
-        if (!skip_text(in) || !take_next(in, ']', &more)) return false;
+        if ((*left)-- == 0 || !skip_text(in) || !take_next(in, ']', &more)) return false;
     }
     return true;
 }
@@ -125,7 +126,7 @@ static bool skip_values(reader *in) {
 /* An object of headers, none of them twice in whatever letter case. */
 static bool take_headers(reader *in, postern_span *out) {
     postern_span names[MOST_HEADERS];
-    size_t count = 0;
+    size_t count = 0, left = MOST_VALUES;
     skip_space(in);
     const char *start = in->at;
     if (!take(in, '{')) return false;
@@ -137,7 +138,7 @@ static bool take_headers(reader *in, postern_span *out) {
             if (postern__span_equal_folded(names[i], name)) return false;
         }
         names[count++] = name;
-        if (!take(in, ':') || !skip_values(in) || !take_next(in, '}', &more)) return false;
+        if (!take(in, ':') || !skip_values(in, &left) || !take_next(in, '}', &more)) return false;
     }
     *out = (postern_span){start, (size_t)(in->at - start)};
     return true;

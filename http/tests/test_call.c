@@ -133,6 +133,28 @@ static void test_many_headers(void) {
     CHECK(read_call(text, &call) == 0);
 }
 
+/* Two headers, the second with so many values. */
+static void put_values(char *text, int count) {
+    strcpy(text, "{\"headers\":{\"a\":\"\",\"b\":[\"\"");
+    for (int i = 1; i < count; i++) strcat(text, ",\"\"");
+    strcat(text, "]}}");
+}
+
+/* More are refused by whoever decides, who is not asked. */
+static void test_many_values(void) {
+    char text[1024];
+    postern_http_call call;
+    put_values(text, 63);
+    CHECK(read_call(text, &call) == 1);
+    put_values(text, 64);
+    CHECK(read_call(text, &call) == 0);
+    strcpy(strstr(text, "\"b\""), "\"b\":\"\"}}");
+    CHECK(read_call(text, &call) == 1);
+    put_values(text, 63);
+    strcpy(strrchr(text, ']') + 1, ",\"c\":\"\"}}");
+    CHECK(read_call(text, &call) == 0);
+}
+
 /* Each byte of a text, at every distance from the end of the words it is looked
  * at by. */
 static void test_every_byte(void) {
@@ -174,4 +196,5 @@ static void test_lists(void) {
 }
 
 TEST_MAIN(RUN(test_members); RUN(test_what_is_absent); RUN(test_what_is_not_plain);
-          RUN(test_escapes); RUN(test_many_headers); RUN(test_every_byte); RUN(test_lists))
+          RUN(test_escapes); RUN(test_many_headers); RUN(test_many_values); RUN(test_every_byte);
+          RUN(test_lists))
