@@ -50,11 +50,19 @@ local CLOSE, KEEP, NO_BODY = http.CLOSE, http.KEEP, http.NO_BODY
 -- ---- Listening ---------------------------------------------------------------------------------
 
 
--- Either the front watches the descriptor or the stream does.
-local function listen(self)
+-- From now on the stream reads as any other does.
+local function be_a_stream(self)
     if self.ready then
-        self.ready:start()
-    else
+        self.ready:stop()
+        self.ready = nil
+    end
+end
+
+
+-- Either the front watches the descriptor or the stream does. The system may watch no more.
+local function listen(self)
+    if not self.ready or not self.ready:start() then
+        be_a_stream(self)
         self.stream:read_start(self.on_bytes)
     end
 end
@@ -65,15 +73,6 @@ local function stop_listening(self)
         self.ready:stop()
     else
         self.stream:read_stop()
-    end
-end
-
-
--- From now on the stream reads as any other does.
-local function be_a_stream(self)
-    if self.ready then
-        self.ready:stop()
-        self.ready = nil
     end
 end
 
@@ -167,7 +166,7 @@ local function on_written(self, err)
     elseif not self.closed then
         self.state = "working"
         if self.ready and not (self.ended or self.stopped) then
-            self.ready:start()
+            listen(self)
         end
         advance(self)
     end
@@ -443,13 +442,14 @@ local function answer_at_once(self, came, left)
         or self.requests + 1 >= front.limits.requests then
         return false
     end
+    message.never_at_once = nil
     self.trying, self.came, self.left = true, came, left
     local status, headers, body = front.handle_at_once(message)
     self.trying = false
     if not status then
         return false
     end
-    self.part = nil
+    self.part, self.state = nil, "working"
     self.requests, self.streak = self.requests + 1, self.streak + 1
     front.requests = front.requests + 1
     put(self, status, headers, body)

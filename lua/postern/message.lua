@@ -71,7 +71,8 @@ end
 -- sent, undecoded; `minor`; `headers` (lower-case name to a list of values), `body`, `peer`,
 -- `tls` (nil without TLS; `version`, `verified` and what the certificate says), `credentials`
 -- (`pid`, `uid`, `gid`), `id`; and `endpoint`, the prefix that led to who answers. Who is asked at
--- once and cannot answer may leave word in `never_at_once` for when he is asked again
+-- once and cannot answer may leave word in `never_at_once` for when he is asked again; it stays
+-- until the next one is asked at once
 function _M.new(parts)
     return setmetatable(parts, Message)
 end
@@ -117,7 +118,7 @@ end
 -- @treturn boolean whether its connection may be used again
 function Message:take()
     self.target, self.query, self.headers, self.body, self.id = nil, nil, nil, nil, nil
-    self.endpoint, self.never_at_once = nil, nil
+    self.endpoint = nil
     local keep_alive
     self.method, self.path, self.minor, keep_alive = self.reader:request()
     return keep_alive

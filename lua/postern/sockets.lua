@@ -130,6 +130,9 @@ end
 local Watch = {}
 Watch.__index = Watch
 
+-- Numbers of what is watched go on from 1 when they have been there.
+local LAST = 2 ^ 32 - 1
+
 -- As many are asked for at a time; what remains is told the next time.
 local MOST_READY = 64
 local ready = ffi.new("uint32_t[?]", MOST_READY)
@@ -158,10 +161,13 @@ end
 -- @treturn string why not
 function Watch:add(fd, fn)
     local number = self.last + 1
+    while self.told[number] do -- of one that has been there all the while
+        number = number < LAST and number + 1 or 1
+    end
     if loaded.postern_http_watch_add(self.fd, fd, number, err) ~= 0 then
         return nil, ffi.string(err.message)
     end
-    self.last = number < 2 ^ 32 - 1 and number or 0
+    self.last = number < LAST and number or 0
     self.told[number], self.count = fn, self.count + 1
     return number
 end

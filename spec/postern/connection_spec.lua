@@ -709,6 +709,46 @@ describe("answering at once", function()
         assert.equal(122, server.front.requests)
     end)
 
+    it("gives the request behind it the time of any other", function()
+        start({ head_seconds = 1 }):client(function(client)
+            server.host:sleep(0.6)
+            client:send(get("/now/1") .. "GET /now/2 HTTP/1.1\r\n")
+            assert.matches("now /now/1", client:response().body)
+            server.host:sleep(0.6)
+            client:send("Host: a\r\n\r\n")
+            assert.matches("now /now/2", client:response().body)
+        end)
+    end)
+
+    it("is not for streams where the system watches no more", function()
+        start().front.watch_stream = function(stream)
+            return { fd = stream:fileno(), stop = function() end,
+                     start = function() return nil, "no space" end }
+        end
+        server:client(function(client)
+            client:send(get("/now/1") .. get("/2"))
+            assert.same({ "later /now/1", "later /2" }, bodies(client, 2))
+        end)
+        assert.same({}, server.logged)
+    end)
+
+    it("tells whoever answers later what was found out at once", function()
+        local said = {}
+        server = serving.start(function(message)
+            said[#said + 1] = message.never_at_once or false
+            return 200, PLAIN, ""
+        end, nil, nil, { watched = true, at_once = function(message)
+            message.never_at_once = message.path == "/never" or message.never_at_once
+        end })
+        server:client(function(client)
+            for _, path in ipairs({ "/never", "/now", "/never" }) do
+                client:send(get(path))
+                client:response()
+            end
+        end)
+        assert.same({ true, false, true }, said)
+    end)
+
     it("tells no answer that would be two", function()
         start():client(function(client)
             client:send(get("/split"))

@@ -150,6 +150,19 @@ describe("sockets", function()
         assert.equal(1, watch.count)
         assert.same({ nil, "the descriptor cannot be watched: Bad file descriptor" },
                     { watch:add(-1, function() end) })
+        -- Numbers begin anew, but not those of what is still watched.
+        local _, last = next({ pairs_of[1].number, pairs_of[2].number })
+        local fds = assert(uv.socketpair(nil, nil, {}, {}))
+        watch.last = last - 1
+        local number = assert(watch:add(fds[1], function() end))
+        assert.equal(last + 1, number)
+        assert.equal(2, watch.count)
+        watch:remove(fds[1], number)
+        watch.last = 2 ^ 32 - 2
+        assert.equal(2 ^ 32 - 1, watch:add(fds[1], function() end))
+        assert.equal(0, watch.last)
+        uv.fs_close(fds[1])
+        uv.fs_close(fds[2])
         watch:close()
         for _, each in ipairs(pairs_of) do
             uv.fs_close(each.fd)

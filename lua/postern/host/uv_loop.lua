@@ -210,15 +210,22 @@ end
 
 
 --- Begins to watch.
+-- @treturn boolean|nil true; nil where the system watches no more
+-- @treturn string why not
 function Readiness:start()
     local loop = self.loop
     local watch = loop.watch
     if not self.number then
-        self.number = assert(watch:add(self.fd, self.fn))
+        local number, why = watch:add(self.fd, self.fn)
+        if not number then
+            return nil, why
+        end
+        self.number = number
         if watch.count == 1 then
             loop.watch_poll:start("r", loop.tell_watch)
         end
     end
+    return true
 end
 
 

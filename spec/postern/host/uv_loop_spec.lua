@@ -118,6 +118,9 @@ describe("the loop of the libuv host", function()
         assert.equal(0, turn())
         readiness:start()
         assert.equal(1, turn())
+        local broken = setmetatable({ loop = loop, fd = -1, fn = print }, getmetatable(readiness))
+        assert.same({ nil, "the descriptor cannot be watched: Bad file descriptor" },
+                    { broken:start() })
         assert.is_nil(loop:readiness({}, print)) -- TLS over a stream, say
         readiness:stop()
     end)
