@@ -80,7 +80,7 @@ local function with(base, more)
     return base
 end
 
-local PEERS = { "127.0.0.1" }
+local PEERS = { "127.0.0.1", "unix:" }
 local ENDPOINTS = {
     ["/v1/decide"] = "native",
     ["/guarded"] = { protocol = "native", peers = { "192.0.2.1" } },
@@ -104,9 +104,9 @@ local ENDPOINTS = {
 
 local LIMITS = { body_bytes = 20000, requests = 20, pipelined = 8 }
 
-local function new_server(folder, host, more)
-    local given = { listen = "127.0.0.1:0", endpoints = ENDPOINTS, operators = "127.0.0.1",
-                    limits = LIMITS }
+local function new_server(folder, host, socket, more)
+    local given = { listen = { "127.0.0.1:0", ("unix:%s/%s.sock"):format(folder, socket) },
+                    endpoints = ENDPOINTS, operators = "127.0.0.1", limits = LIMITS }
     for name, value in pairs(more or {}) do
         given[name] = value
     end
@@ -132,9 +132,10 @@ end
 
 -- Sends pieces on a connection of their own, and answers all that comes back; what differs from one
 -- second to the next, or by chance, is taken out.
-local function exchange(host, server, pieces)
-    local port = tonumber(server:addresses()[1]:match(":(%d+)$"))
-    local socket = assert(host:connect({ host = "127.0.0.1", port = port }))
+local function exchange(host, server, pieces, by_path)
+    local addresses = server:addresses()
+    local socket = assert(host:connect(by_path and { path = addresses[2]:match("^unix:(.*)$") }
+        or { host = "127.0.0.1", port = tonumber(addresses[1]:match(":(%d+)$")) }))
     for i, piece in ipairs(pieces) do
         if piece ~= "" and not socket:send(piece) then
             break
@@ -213,13 +214,13 @@ describe("answering at once", function()
         end
         commands.with_files(files, function(folder)
             local general = other:block(function()
-                local made, reload = new_server(folder, other, given)
+                local made, reload = new_server(folder, other, "other", given)
                 servers_now[1] = made
                 do_nothing_at_once(made, reload)
                 return made
             end)
             host:block(function()
-                local server = new_server(folder, host, given)
+                local server = new_server(folder, host, "host", given)
                 servers_now[2] = server
                 told = 0
                 local at_once = server.front.handle_at_once
@@ -233,9 +234,9 @@ describe("answering at once", function()
         end)
     end
 
-    local function compare(server, general, pieces)
-        local expected = exchange(host, general, pieces)
-        local got = exchange(host, server, pieces)
+    local function compare(server, general, pieces, by_path)
+        local expected = exchange(host, general, pieces, by_path)
+        local got = exchange(host, server, pieces, by_path)
         if expected ~= got then
             assert.same({ expected, table.concat(pieces, "|CUT|") },
                         { got, table.concat(pieces, "|CUT|") })
@@ -249,7 +250,7 @@ describe("answering at once", function()
                 local pick = traffic.begin(#name)
                 for _ = 1, 300 do
                     local bytes = traffic.messages(pick({ 1, 1, 1, 2, 3, 8, 25 }), pick(2) == 1)
-                    compare(server, general, cut(bytes, pick))
+                    compare(server, general, cut(bytes, pick), pick(4) == 1)
                 end
                 assert.same(counted(general), counted(server))
                 assert.is_true(name == "a hook" and told == 0 or told > 100, told)

@@ -16,7 +16,7 @@ local function post(path, body, more)
 end
 
 
-local function specs_of(watched)
+local function specs_of(watched, at_once)
     local server, asked, before
 
     -- What a path does when it is asked for; others are echoed.
@@ -46,8 +46,17 @@ local function specs_of(watched)
         return 200, PLAIN, message.method .. " " .. message.target .. " " .. message.body
     end
 
+    local function handle_at_once(message)
+        if not (message.path == "/wait" or message.path == "/for-ever"
+            or message.path == "/raise") then
+            return handle(message)
+        end
+        return nil
+    end
+
     local function start(limits)
-        server = serving.start(handle, limits, nil, { watched = watched })
+        server = serving.start(handle, limits, nil,
+            { watched = watched, at_once = at_once and handle_at_once })
         return server
     end
 
@@ -545,11 +554,9 @@ end
 
 
 -- What arrives by the host's stream, and what is read where the host only says when.
-for name, watched in pairs({ ["a connection"] = false, ["a connection that is watched"] = true }) do
-    describe(name, function()
-        specs_of(watched)
-    end)
-end
+describe("a connection", function() specs_of(false, false) end)
+describe("a connection that is watched", function() specs_of(true, false) end)
+describe("a connection that answers at once", function() specs_of(true, true) end)
 
 
 describe("answering at once", function()
