@@ -125,10 +125,6 @@ end
 
 
 local function read_options(given)
-    local fault = options.fault(given, _M.OPTIONS)
-    if fault then
-        return nil, fault
-    end
     local err
     local self = {
         prefix = given.path_prefix, address = given.address, scheme = given.scheme,
@@ -149,13 +145,12 @@ local function read_options(given)
 end
 
 
+local fault, open = options.reader("ext_authz", _M.OPTIONS, read_options)
+
 --- Says what is wrong with options.
 -- @tparam table|nil given
 -- @treturn string|nil nil when nothing is
-function _M.fault(given)
-    local _, fault = read_options(given or {})
-    return fault
-end
+_M.fault = fault
 
 
 --- Makes the protocol; raises when an option is wrong.
@@ -166,10 +161,7 @@ end
 -- for a VPC endpoint
 -- @treturn ExtAuthz
 function _M.new(given)
-    local self, fault = read_options(given or {})
-    if not self then
-        error("ext_authz: " .. fault, 2)
-    end
+    local self = open(given)
     self.verdict = verdicts.new()
     return setmetatable(self, ExtAuthz)
 end

@@ -155,10 +155,6 @@ end
 
 
 local function read_options(given)
-    local fault = options.fault(given, _M.OPTIONS)
-    if fault then
-        return nil, fault
-    end
     local profile = PROFILES[given.profile]
     local self = { profile = profile, own = profile.own, vpce = given.vpce }
     local err
@@ -174,13 +170,12 @@ local function read_options(given)
 end
 
 
+local fault, open = options.reader("forward", _M.OPTIONS, read_options)
+
 --- Says what is wrong with options.
 -- @tparam table|nil given
 -- @treturn string|nil nil when nothing is
-function _M.fault(given)
-    local _, fault = read_options(given or {})
-    return fault
-end
+_M.fault = fault
 
 
 --- Makes the protocol; raises when an option is wrong.
@@ -190,10 +185,7 @@ end
 -- then the client's private one
 -- @treturn Forward
 function _M.new(given)
-    local self, fault = read_options(given or {})
-    if not self then
-        error("forward: " .. fault, 2)
-    end
+    local self = open(given)
     self.verdict = verdicts.new({ bare = self.profile.bare })
     return setmetatable(self, Forward)
 end

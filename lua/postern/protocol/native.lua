@@ -66,10 +66,6 @@ local MOST_KEPT = 256
 
 
 local function read_options(given)
-    local fault = options.fault(given, _M.OPTIONS)
-    if fault then
-        return nil, fault
-    end
     local self = {
         prefix = given.prefix, most = given.most or MOST, kept = {}, count = 0,
         by_peer = given.client_certificate == "peer",
@@ -92,13 +88,12 @@ local function read_options(given)
 end
 
 
+local fault, open = options.reader("native", _M.OPTIONS, read_options)
+
 --- Says what is wrong with options.
 -- @tparam table|nil given
 -- @treturn string|nil nil when nothing is
-function _M.fault(given)
-    local _, fault = read_options(given or {})
-    return fault
-end
+_M.fault = fault
 
 
 --- Makes the protocol; raises when an option is wrong.
@@ -109,10 +104,7 @@ end
 -- certificate is that of the TLS connection it came by (`request`: the one it tells of)
 -- @treturn Native
 function _M.new(given)
-    local self, fault = read_options(given or {})
-    if not self then
-        error("native: " .. fault, 2)
-    end
+    local self = open(given)
     self.out = json.writer()
     return setmetatable(self, Native)
 end
