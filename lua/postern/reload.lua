@@ -324,6 +324,16 @@ function Reload:authorize(request)
 end
 
 
+--- The same at once, where that can be done; see `decide_plain` of `postern.estate`. It may raise.
+-- @tparam table call as there
+-- @treturn Decision|nil nil: ask `authorize`
+-- @treturn boolean|nil true where such calls cannot be decided at once
+function Reload:decide_plain(call)
+    local decision, never = self.generation.estate:decide_plain(call)
+    return decision, never -- no tail call, see there
+end
+
+
 --- Ends watching, and the estate. Nobody may ask it any more; a reload that runs comes to nothing.
 function Reload:close()
     self.ended = true
