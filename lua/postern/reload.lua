@@ -140,14 +140,17 @@ end
 -- ---- Watching --------------------------------------------------------------
 
 
+-- One watch for good: with a new one in its place, a change that came after a file was read and
+-- before the new one looked at it would never be told.
 local function watch(self, texts)
-    local old = self.watching
-    self.watching = self.host:watch(paths_of(texts), function()
+    local paths = paths_of(texts)
+    if self.watching then
+        self.watching:follow(paths)
+        return
+    end
+    self.watching = self.host:watch(paths, function()
         self:reload()
     end, { debounce = self.debounce, poll = self.poll })
-    if old then
-        old:close()
-    end
 end
 
 
@@ -228,9 +231,19 @@ end
 -- Takes a new generation into use, or tells why not.
 local function try_reload(self)
     local old = self.generation
+    if self.watching then
+        self.watching:note() -- it is about to be read, whoever said so
+    end
     local estate, problems, texts, pause = open(self, old.estate)
-    follow(self, texts, pause)
-    if not estate then
+    if not self.ended then
+        follow(self, texts, pause)
+    end
+    if self.ended then -- meanwhile: both may wait
+        if estate then
+            estate:close()
+        end
+        return false, "failure"
+    elseif not estate then
         self.failures, self.problems = self.failures + 1, problems
         self.host:log(("%s: not reloaded, revision %s stays in use:\n%s")
             :format(self.path, old.estate.revision, tostring(problems)))
@@ -254,7 +267,9 @@ end
 
 local function reload_once(self)
     local called, ok, outcome = pcall(try_reload, self)
-    if not called then
+    if self.ended then
+        return false
+    elseif not called then
         self.failures = self.failures + 1
         self.host:log(("%s: not reloaded: %s"):format(self.path, tostring(ok)))
         ok, outcome = false, "failure"
@@ -271,7 +286,7 @@ local function reload_all(self)
     repeat
         self.again = false
         ok = reload_once(self)
-    until not self.again
+    until self.ended or not self.again
     return ok
 end
 
@@ -319,8 +334,9 @@ function Reload:decide_plain(call)
 end
 
 
---- Ends watching, and the estate. Nobody may ask it any more.
+--- Ends watching, and the estate. Nobody may ask it any more; a reload that runs comes to nothing.
 function Reload:close()
+    self.ended = true
     if self.watching then
         self.watching:close()
         self.watching = nil

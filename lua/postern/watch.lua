@@ -77,6 +77,25 @@ function _M.changed(fs, paths, known)
 end
 
 
+--- Makes what is known that of other paths. Of one that was known before stays known what it was:
+-- a change that nobody has been told of yet is still one.
+-- @tparam table fs as for `signature`
+-- @tparam {string,...} paths
+-- @tparam table known path to signature; it is updated
+function _M.follow(fs, paths, known)
+    local wanted = {}
+    for _, path in ipairs(paths) do
+        wanted[path] = true
+        known[path] = known[path] or _M.signature(fs, path)
+    end
+    for path in pairs(known) do
+        if not wanted[path] then
+            known[path] = nil
+        end
+    end
+end
+
+
 --- The folder a file is in.
 -- @tparam string path
 -- @treturn string

@@ -305,6 +305,60 @@ api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live"
         end)
     end)
 
+    -- Such as a rollback that comes while a worker still reads what was deployed before it.
+    it("finds what is changed between its reading a file and its being done", function()
+        within(function()
+            local then_write
+            open({ debounce = 0.01, poll = 0.05, read = function(path)
+                local text = host:read(path)
+                if then_write and path == folder .. "/p.json" then
+                    write("p.json", POLICY:format(then_write, "*"))
+                    then_write = nil
+                end
+                return text
+            end })
+            for _, by in ipairs({ "watching", "asking" }) do
+                then_write = "After" .. by
+                write("p.json", POLICY:format("Before" .. by, "*"))
+                if by == "asking" then
+                    subject:reload()
+                end
+                local ends = host:monotonic() + 10
+                repeat
+                    host:sleep(0.02)
+                    local sid = decide("/live/x").deciding.sid
+                until sid == "After" .. by or host:monotonic() > ends
+                assert.equal("After" .. by, decide("/live/x").deciding.sid)
+            end
+        end)
+    end)
+
+    it("follows where it blocks, outside any task", function()
+        local plain = require("postern.host.plain").new({ log = function() end })
+        local reload = assert(reloads.new(folder .. "/estate.lua",
+                                          { host = plain, debounce = 0.01, poll = 0.05 }))
+        write("p.json", POLICY:format("Second", "*"))
+        assert.is_true(reload:reload())
+        assert.equal("Second", reload:authorize({ api = "a1", path = "/live/x" }).deciding.sid)
+        reload:close()
+        plain:close()
+    end)
+
+    it("reads once what it was asked to read, though the watch sees it, too", function()
+        within(function()
+            local reads = 0
+            open({ debounce = 0.01, poll = 0.02, read = function(path)
+                reads = reads + (path == folder .. "/p.json" and 1 or 0)
+                return host:read(path)
+            end })
+            reads = 0
+            write("p.json", POLICY:format("Second", "*"))
+            assert.is_true(subject:reload())
+            host:sleep(0.2)
+            assert.equal(1, reads)
+        end)
+    end)
+
     it("watches nothing where somebody else says when to reload, and from where", function()
         within(function()
             local bytes = {}
@@ -342,6 +396,21 @@ api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live"
             for i = 1, 3 do
                 waiting[i]:cancel("enough")
             end
+        end)
+    end)
+
+    it("is closed while it reads, and leaves nothing open", function()
+        within(function()
+            open({ slice = 0 })
+            write("p.json", POLICY:format("Second", "*"))
+            local reading = host:spawn(function() return subject:reload() end)
+            host:sleep(0)
+            assert.is_true(subject.running)
+            subject:close()
+            assert.is_false(reading:wait())
+            assert.same({ "stopped one 1", "stopped one 2" }, logged)
+            assert.same({}, host.watches)
+            subject = nil
         end)
     end)
 

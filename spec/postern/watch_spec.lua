@@ -69,6 +69,17 @@ describe("signatures", function()
         end
     end)
 
+    it("of other paths begin with what they are, of the same stay what was known", function()
+        entries["/a"], entries["/b"], entries["/c"] = file(1, 1, 1), file(2, 1, 1), file(3, 1, 1)
+        local known = {}
+        watch.follow(fs, { "/a", "/b" }, known)
+        assert.same({}, watch.changed(fs, { "/a", "/b" }, known))
+        entries["/b"] = file(2, 2, 1)
+        watch.follow(fs, { "/b", "/c" }, known)
+        assert.is_nil(known["/a"])
+        assert.same({ "/b" }, watch.changed(fs, { "/b", "/c" }, known))
+    end)
+
     it("know the folder of a file", function()
         for path, folder in pairs({
             ["/a/b/c"] = "/a/b", ["/a"] = "/", ["a"] = ".", ["a/b"] = "a", ["/a/b/"] = "/a",

@@ -428,7 +428,8 @@ end
 -- @tparam {string,...} paths of a folder, the files in it are watched, not those further below
 -- @tparam function on_change called in a timer with the list of the paths that have changed
 -- @tparam[opt] table options `poll` (seconds between two looks, 2); `debounce` is of no use here
--- @treturn table|nil `close()`
+-- @treturn table|nil `follow(paths)` (watch these from now on, and lose no change of those it has
+-- watched before), `note()` (take what has changed until now as known), `close()`
 -- @treturn string why not
 function Host:watch(paths, on_change, options)
     local limits = settings.fill(options, settings.WATCH)

@@ -118,7 +118,7 @@ end
 -- @tparam number poll seconds between two looks
 -- @tparam function log
 -- @tparam table open where it notes itself until it is closed
--- @treturn Watch|nil
+-- @treturn Watch|nil `follow(paths)`, `note()`, `close()`
 -- @treturn string why not
 function _M.watch(paths, on_change, poll, log, open)
     local ok, files = pcall(require, "postern.host.uv_file")
@@ -153,6 +153,20 @@ function Watch:look_later()
         end
         self:look_later()
     end)
+end
+
+
+--- Watches these paths from now on, without losing a change of those it has watched before.
+-- @tparam {string,...} paths
+function Watch:follow(paths)
+    watch.follow(self.fs, paths, self.known)
+    self.paths = paths
+end
+
+
+--- Takes what has changed until now as known, for who reads every file after it.
+function Watch:note()
+    watch.changed(self.fs, self.paths, self.known)
 end
 
 

@@ -317,7 +317,7 @@ end
 -- @tparam {string,...} paths
 -- @tparam function on_change called in a task, with the list of the paths that have changed
 -- @tparam table options `debounce` and `poll`, seconds
--- @treturn Watch
+-- @treturn Watch `follow(paths)`, `note()`, `close()`
 function _M.watch(loop, paths, on_change, options)
     local self = setmetatable({
         loop = loop, paths = paths, on_change = on_change, fs = background(loop), known = {},
@@ -331,13 +331,45 @@ function _M.watch(loop, paths, on_change, options)
 end
 
 
+--- Watches these paths from now on. Of those that it has watched before no change is lost, which
+-- ending it and watching anew would do.
+-- @tparam {string,...} paths
+function Watch:follow(paths)
+    watch.follow(sync, paths, self.known)
+    self.paths = paths
+    self:arm(sync)
+end
+
+
+--- Takes what has changed until now as known, for who reads every file after it.
+function Watch:note()
+    watch.changed(self.loop.tasks:inside() and self.fs or sync, self.paths, self.known)
+end
+
+
+-- Ends events of folders that no path is in any more.
+local function disarm(self, folders)
+    for folder, armed in pairs(self.folders) do
+        if not folders[folder] then
+            self.loop:close_handle(armed.handle)
+            self.folders[folder] = nil
+        end
+    end
+end
+
+
 -- Asks for events of each folder. One that was replaced is another folder of the same name.
 function Watch:arm(fs)
-    for _, path in ipairs(self.paths) do
+    local folders, paths = {}, self.paths
+    for _, path in ipairs(paths) do
         local stat = fs.stat(path)
         local folder = stat and stat.type == "directory" and path or watch.folder_of(path)
         local now = fs.stat(folder)
+        if self.closed then
+            return -- while the file system was asked
+        end
         local armed = self.folders[folder]
+        folders[folder] = true
         if armed and (not now or armed.ino ~= now.ino) then
             self.loop:close_handle(armed.handle)
             self.folders[folder], armed = nil, nil
@@ -353,6 +385,9 @@ function Watch:arm(fs)
                 self.loop:close_handle(handle) -- no more watches to be had: looking finds it
             end
         end
+    end
+    if paths == self.paths then
+        disarm(self, folders)
     end
 end
 

@@ -94,7 +94,7 @@ describe("files in nginx", function()
     end)
 
     it("are seen to change: written, replaced, created, removed", function()
-        assert.equal("a a b b", answer_of([[
+        assert.equal("a a b b b c", answer_of([[
             local seen = {}
             put("a", "1")
             local watching = assert(host:watch({ FOLDER .. "/a", FOLDER .. "/b" }, function(paths)
@@ -115,6 +115,13 @@ describe("files in nginx", function()
                 change()
                 wait_for(function() return #seen >= i end)
             end
+            put("a", "known")
+            put("c", "1")
+            watching:note()
+            put("b", "told")
+            watching:follow({ FOLDER .. "/b", FOLDER .. "/c" })
+            put("c", "22")
+            wait_for(function() return #seen >= 6 end)
             watching:close()
             put("a", "4444")
             host:sleep(0.05)
