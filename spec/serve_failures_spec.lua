@@ -108,6 +108,14 @@ describe("a failure of the server's own", function()
                     end
                     return made:handle(...)
                 end
+                if made.handle_at_once then
+                    function outer.handle_at_once(_, ...)
+                        if raises then
+                            error("oh")
+                        end
+                        return made:handle_at_once(...)
+                    end
+                end
                 return outer
             end }
         end
@@ -162,12 +170,14 @@ describe("a failure of the server's own", function()
     it("is so when deciding raises, or the estate is gone", function()
         each({}, function(row, call)
             local reload = server.reload
-            local authorize = reload.authorize
+            assert.is_true(row[4](call()), row[1]) -- the next one can be decided at once
             reload.authorize = function() error("oh") end
+            reload.decide_plain = reload.authorize
             check(row, call())
             reload.authorize = function() return nil end
+            reload.decide_plain = reload.authorize
             check(row, call())
-            reload.authorize = authorize
+            reload.authorize, reload.decide_plain = nil, nil
             local generation = reload.generation
             reload.generation = nil
             check(row, call())
@@ -178,6 +188,7 @@ describe("a failure of the server's own", function()
 
     it("is so when deciding takes too long", function()
         each({ answer_seconds = 0.1 }, function(row, call)
+            server.reload.decide_plain = function() return nil, false end
             server.reload.authorize = function()
                 host:sleep(5)
                 return { allowed = true, decision = "Allowed", reason = "allow", status = 200 }

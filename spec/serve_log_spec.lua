@@ -128,6 +128,14 @@ describe("the decision log of postern serve", function()
             post("/v1/decide", "{")
             post("/v1/decide", QUESTION:format("GET"))
             events(12)
+            -- Nor does any go past the log since others like it came before.
+            for _ = 1, 3 do
+                post("/v1/decide", QUESTION:format("GET"))
+                server:curl(url .. "/envoy/pets")
+            end
+            post("/v1/decide/batch", "[" .. QUESTION:format("GET") .. "," .. QUESTION:format("GET")
+                .. "]")
+            events(20)
             assert.equal(0, dropped())
         end)
     end)

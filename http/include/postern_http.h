@@ -30,7 +30,7 @@ extern "C" {
 
 /* ffi:begin (plain declarations from here to ffi:end; LuaJIT reads them) */
 
-enum { POSTERN_HTTP_ABI = 2 }; /* changes whenever a declaration below does */
+enum { POSTERN_HTTP_ABI = 3 }; /* changes whenever a declaration below does */
 
 uint32_t postern_http_abi(void);
 
@@ -130,6 +130,11 @@ const postern_http_message *postern_http_read(const postern_http *reader);
 int32_t postern_http_find(const postern_http *reader, const char *name, size_t length,
                           postern_span *value);
 
+/* The value of a header that is there exactly once, with 1 to `most` bytes and no
+ * control character: 1; otherwise 0. */
+int32_t postern_http_find_single(const postern_http *reader, const char *name, size_t length,
+                                 size_t most, postern_span *value);
+
 /* The status code with which a server tells a client why it was refused: 400,
  * 413, 431, 500, 501 or 505; 0 as long as nothing is. */
 int32_t postern_http_answer(const postern_http *reader);
@@ -225,6 +230,30 @@ int32_t postern_json_raw(postern_json *writer, const char *json, size_t length);
  * It holds until the writer is used again. */
 int32_t postern_json_text(const postern_json *writer, postern_span *out, postern_error *error);
 
+/* ---- Reading calls ------------------------------------------------------ */
+
+/* A call to be decided, as the native protocol has it, where it is plain: an
+ * object of these members and no other, each once, and of texts in ASCII, where
+ * `/`, `"` and `\` alone may be escaped. What is absent has a NULL text. */
+typedef struct postern_http_call {
+    postern_span api, stage, method, path, raw_path, host, scheme, peer, client_ip, vpce,
+        principal;
+    /* The object as it stands: names, none of them twice in any letter case, to
+     * texts or lists of texts, and no more of either than anybody sends. */
+    postern_span headers;
+} postern_http_call;
+
+/* Reads a JSON text that is one call. The spans point into it, and those of
+ * texts with escapes into `room`, which has `length` bytes. 0 where it is
+ * anything but a plain call: right or wrong, it is for others to say. */
+int32_t postern_http_read_call(const char *json, size_t length, char *room,
+                               postern_http_call *call);
+
+/* Reads one that is a list of 1 to `most` calls. How many there are, or -1 where
+ * any of them is not plain. */
+int32_t postern_http_read_calls(const char *json, size_t length, char *room,
+                                postern_http_call *calls, uint32_t most);
+
 /* ---- Sockets, as the system knows them ---------------------------------- */
 
 /* What a server needs of Linux and an event loop does not offer. Descriptors
@@ -271,6 +300,38 @@ int32_t postern_http_reuse_port(int32_t fd, postern_error *error);
 
 /* Keeps a descriptor from programs that are run. */
 int32_t postern_http_close_on_exec(int32_t fd, postern_error *error);
+
+enum {
+    POSTERN_HTTP_LATER = -1, /* nothing has come, or nothing is taken, at the moment */
+    POSTERN_HTTP_BROKEN = -2 /* the connection is of no use any more */
+};
+
+/* Takes what has come on a connection that does not block, `size` bytes at most,
+ * 1 or more. How many, 0 when the peer says nothing more, or one of the above. */
+int32_t postern_http_receive(int32_t fd, char *bytes, uint32_t size);
+
+/* Sends what is taken at once. How many bytes were, or one of the above. */
+int32_t postern_http_send(int32_t fd, const char *bytes, size_t length);
+
+/* A set of descriptors that are watched: itself one, which can be read while any
+ * of them can. An event loop watches the set alone; whoever it tells asks which
+ * ones they are. The caller closes it. -1 on failure. */
+int32_t postern_http_watch_new(postern_error *error);
+
+/* Watches a descriptor under a number, until it is left out or closed. */
+int32_t postern_http_watch_add(int32_t set, int32_t fd, uint32_t number, postern_error *error);
+void postern_http_watch_remove(int32_t set, int32_t fd);
+
+/* The numbers, `most` of them at most, of those that can be read, have ended or
+ * are broken at the moment. How many there are. */
+int32_t postern_http_watch_ready(int32_t set, uint32_t *numbers, uint32_t most);
+void postern_http_watch_close(int32_t set);
+
+/* The time since some moment that stays, in seconds. */
+double postern_http_seconds(void);
+
+/* How many of the bounds, which ascend, are below a value. */
+uint32_t postern_http_place(const double *bounds, uint32_t count, double value);
 
 /* ffi:end */
 

@@ -1,6 +1,9 @@
 #include "postern_http.h"
 
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "error.h"
 #include "llhttp.h"
@@ -368,14 +371,24 @@ static bool ends_empty_line(const postern__vector *head) {
 
 /* How many bytes there are before the next control character. */
 static size_t plain_run(const char *bytes, size_t length) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
     size_t at = 0;
+#if defined(__SSE2__)
+    const __m128i last = _mm_set1_epi8(' ' - 1), delete = _mm_set1_epi8(0x7F);
+    for (; length - at >= 16; at += 16) {
+        __m128i word = _mm_loadu_si128((const __m128i *)(const void *)(bytes + at));
+        __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(word, last), word);
+        int places = _mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(word, delete)));
+        if (places != 0) return at + (size_t)__builtin_ctz((unsigned)places);
+    }
+#else
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
     for (; length - at >= 8; at += 8) {
         uint64_t word;
         memcpy(&word, bytes + at, sizeof word);
         uint64_t delete = word ^ ones * 0x7F;
         if ((((word - ones * ' ') & ~word) | ((delete - ones) & ~delete)) & high) break;
     }
+#endif
     while (at < length && (unsigned char)bytes[at] >= ' ' && bytes[at] != 0x7F) at++;
     return at;
 }
@@ -580,6 +593,12 @@ int32_t postern_http_flags(const postern_http *reader) {
     int32_t flags = same_text(message->method, "HEAD") ? POSTERN_HTTP_NO_BODY : 0;
     if (!reader->keep_alive) return flags | POSTERN_HTTP_CLOSE;
     return message->minor == 0 ? flags | POSTERN_HTTP_KEEP : flags;
+}
+
+int32_t postern_http_find_single(const postern_http *reader, const char *name, size_t length,
+                                 size_t most, postern_span *value) {
+    return postern_http_find(reader, name, length, value) == 1 && value->length > 0 &&
+        value->length <= most && memchr(value->text, '\t', value->length) == NULL;
 }
 
 int32_t postern_http_answer(const postern_http *reader) {

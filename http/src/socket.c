@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -138,4 +140,67 @@ int32_t postern_http_close_on_exec(int32_t fd, postern_error *error) {
     int flags = fcntl(fd, F_GETFD);
     if (flags >= 0 && fcntl(fd, F_SETFD, flags | FD_CLOEXEC) == 0) return POSTERN_OK;
     return fail(error, "no descriptor");
+}
+
+/* ---- Connections --------------------------------------------------------- */
+
+static int32_t reason_of(void) {
+    return errno == EAGAIN || errno == EWOULDBLOCK ? POSTERN_HTTP_LATER : POSTERN_HTTP_BROKEN;
+}
+
+int32_t postern_http_receive(int32_t fd, char *bytes, uint32_t size) {
+    ssize_t came;
+    do {
+        came = recv(fd, bytes, size < INT32_MAX ? size : INT32_MAX, 0);
+    } while (came < 0 && errno == EINTR);
+    return came >= 0 ? (int32_t)came : reason_of();
+}
+
+int32_t postern_http_send(int32_t fd, const char *bytes, size_t length) {
+    ssize_t sent;
+    do {
+        sent = send(fd, bytes, length < INT32_MAX ? length : INT32_MAX, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent >= 0 ? (int32_t)sent : reason_of();
+}
+
+int32_t postern_http_watch_new(postern_error *error) {
+    int set = epoll_create1(EPOLL_CLOEXEC);
+    if (set < 0) fail(error, "nothing can be watched");
+    return set;
+}
+
+int32_t postern_http_watch_add(int32_t set, int32_t fd, uint32_t number, postern_error *error) {
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = number};
+    if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) == 0) return POSTERN_OK;
+    return fail(error, "the descriptor cannot be watched");
+}
+
+void postern_http_watch_remove(int32_t set, int32_t fd) {
+    struct epoll_event event = {0};
+    epoll_ctl(set, EPOLL_CTL_DEL, fd, &event);
+}
+
+int32_t postern_http_watch_ready(int32_t set, uint32_t *numbers, uint32_t most) {
+    struct epoll_event events[64];
+    if (most > sizeof events / sizeof *events) most = sizeof events / sizeof *events;
+    int count = epoll_wait(set, events, (int)most, 0);
+    for (int i = 0; i < count; i++) numbers[i] = events[i].data.u32;
+    return count > 0 ? count : 0;
+}
+
+void postern_http_watch_close(int32_t set) {
+    close(set);
+}
+
+double postern_http_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+uint32_t postern_http_place(const double *bounds, uint32_t count, double value) {
+    uint32_t place = 0;
+    while (place < count && value > bounds[place]) place++;
+    return place;
 }

@@ -186,6 +186,26 @@ static void test_find(void) {
     postern_http_free(reader);
 }
 
+static void test_find_single(void) {
+    static const char bytes[] = "GET / HTTP/1.1\r\nHost: a\r\nX-Y: 1\r\nEmpty:\r\nx-y: 2\r\n"
+                                "Tab: a\tb\r\nLong: 12345678\r\n\r\n";
+    postern_http *reader = reader_of(REQUEST);
+    postern_span value;
+    size_t used;
+    CHECK(postern_http_find_single(reader, "host", 4, 8, &value) == 0);
+    CHECK(postern_http_feed(reader, bytes, sizeof bytes - 1, &used, NULL) ==
+          POSTERN_HTTP_COMPLETE);
+    CHECK(postern_http_find_single(reader, "host", 4, 8, &value) == 1);
+    CHECK_TEXT(quoted(value), "a");
+    CHECK(postern_http_find_single(reader, "long", 4, 8, &value) == 1);
+    CHECK(postern_http_find_single(reader, "long", 4, 7, &value) == 0);
+    CHECK(postern_http_find_single(reader, "x-y", 3, 8, &value) == 0);
+    CHECK(postern_http_find_single(reader, "empty", 5, 8, &value) == 0);
+    CHECK(postern_http_find_single(reader, "tab", 3, 8, &value) == 0);
+    CHECK(postern_http_find_single(reader, "none", 4, 8, &value) == 0);
+    postern_http_free(reader);
+}
+
 /* A connection that waits for its next request keeps little. */
 static void test_reset_gives_back(void) {
     postern__failing_alloc failing;
@@ -543,7 +563,7 @@ static void test_misuse(void) {
     CHECK(postern_http_abi() == POSTERN_HTTP_ABI);
 }
 
-TEST_MAIN(RUN(test_messages); RUN(test_parts_of_the_target); RUN(test_find);
+TEST_MAIN(RUN(test_messages); RUN(test_parts_of_the_target); RUN(test_find); RUN(test_find_single);
           RUN(test_flags); RUN(test_reset_gives_back); RUN(test_refusals); RUN(test_limits); RUN(test_overhead);
           RUN(test_interim); RUN(test_finish); RUN(test_head_alone); RUN(test_pipelining);
           RUN(test_failing_allocations); RUN(test_misuse))

@@ -174,5 +174,70 @@ static void test_shared_port(void) {
     close(second);
 }
 
-TEST_MAIN(RUN(test_notify); RUN(test_notify_is_refused); RUN(test_descriptions);
+static void test_bytes(void) {
+    int pair[2];
+    char bytes[8] = "";
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+    CHECK(postern_http_receive(pair[1], bytes, sizeof bytes) == POSTERN_HTTP_LATER);
+    CHECK(postern_http_send(pair[0], "abcdefghij", 10) == 10);
+    CHECK(postern_http_receive(pair[1], bytes, sizeof bytes) == 8);
+    CHECK(memcmp(bytes, "abcdefgh", 8) == 0);
+    CHECK(postern_http_receive(pair[1], bytes, sizeof bytes) == 2);
+    static const char MANY[65536];
+    int32_t sent = 0;
+    for (int i = 0; i < 1000 && sent >= 0; i++) sent = postern_http_send(pair[0], MANY, sizeof MANY);
+    CHECK(sent == POSTERN_HTTP_LATER);
+    shutdown(pair[1], SHUT_WR);
+    CHECK(postern_http_receive(pair[0], bytes, sizeof bytes) == 0);
+    close(pair[1]);
+    CHECK(postern_http_send(pair[0], "a", 1) == POSTERN_HTTP_BROKEN); /* and no SIGPIPE */
+    CHECK(postern_http_receive(-1, bytes, sizeof bytes) == POSTERN_HTTP_BROKEN);
+    close(pair[0]);
+}
+
+static void test_watch(void) {
+    int first[2], second[2];
+    uint32_t ready[4];
+    postern_error error = {0};
+    int32_t set = postern_http_watch_new(&error);
+    CHECK(set >= 0 && (fcntl(set, F_GETFD) & FD_CLOEXEC));
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, first) == 0);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, second) == 0);
+    CHECK(postern_http_watch_add(set, first[0], 1, &error) == POSTERN_OK);
+    CHECK(postern_http_watch_add(set, second[0], UINT32_MAX, &error) == POSTERN_OK);
+    CHECK(postern_http_watch_ready(set, ready, 4) == 0);
+    CHECK(send(second[1], "x", 1, 0) == 1);
+    CHECK(postern_http_watch_ready(set, ready, 4) == 1 && ready[0] == UINT32_MAX);
+    close(first[1]); /* its end is something to read */
+    CHECK(postern_http_watch_ready(set, ready, 4) == 2);
+    CHECK(postern_http_watch_ready(set, ready, 1) == 1);
+    postern_http_watch_remove(set, second[0]);
+    CHECK(postern_http_watch_ready(set, ready, 4) == 1 && ready[0] == 1);
+    CHECK(postern_http_watch_add(set, -1, 1, &error) == POSTERN_VALUE);
+    CHECK(strstr(error.message, "cannot be watched: Bad file descriptor") != NULL);
+    close(first[0]);
+    close(second[0]);
+    close(second[1]);
+    postern_http_watch_close(set);
+    CHECK(fcntl(set, F_GETFD) < 0);
+}
+
+static void test_time(void) {
+    double before = postern_http_seconds();
+    usleep(2000);
+    double passed = postern_http_seconds() - before;
+    CHECK(passed >= 0.002 && passed < 60);
+}
+
+static void test_place(void) {
+    static const double BOUNDS[] = {1, 2.5, 4};
+    CHECK(postern_http_place(BOUNDS, 3, 0) == 0);
+    CHECK(postern_http_place(BOUNDS, 3, 1) == 0);
+    CHECK(postern_http_place(BOUNDS, 3, 1.1) == 1);
+    CHECK(postern_http_place(BOUNDS, 3, 4) == 2);
+    CHECK(postern_http_place(BOUNDS, 3, 5) == 3);
+    CHECK(postern_http_place(BOUNDS, 0, 5) == 0);
+}
+
+TEST_MAIN(RUN(test_bytes); RUN(test_watch); RUN(test_time); RUN(test_place); RUN(test_notify); RUN(test_notify_is_refused); RUN(test_descriptions);
           RUN(test_no_sockets); RUN(test_peer); RUN(test_shared_port))

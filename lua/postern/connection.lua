@@ -8,6 +8,10 @@
 -- those do: `read_start`, `read_stop`, `try_write`, `write`, `shutdown`; so TLS is a stream over
 -- one.
 --
+-- Where the front can tell when a stream's descriptor is readable, what comes is read from there
+-- and answered at once, as long as nothing has to wait: neither becomes a string of Lua. Whatever
+-- else happens is done as for any stream.
+--
 -- A connection is always in one of these; each but the first has its limit in seconds:
 --
 --    working   a handler runs                     idle      no request has begun
@@ -43,6 +47,36 @@ local CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
 local CLOSE, KEEP, NO_BODY = http.CLOSE, http.KEEP, http.NO_BODY
 
 
+-- ---- Listening ---------------------------------------------------------------------------------
+
+
+-- From now on the stream reads as any other does.
+local function be_a_stream(self)
+    if self.ready then
+        self.ready:stop()
+        self.ready = nil
+    end
+end
+
+
+-- Either the front watches the descriptor or the stream does. The system may watch no more.
+local function listen(self)
+    if not self.ready or not self.ready:start() then
+        be_a_stream(self)
+        self.stream:read_start(self.on_bytes)
+    end
+end
+
+
+local function stop_listening(self)
+    if self.ready then
+        self.ready:stop()
+    else
+        self.stream:read_stop()
+    end
+end
+
+
 -- ---- Ending ------------------------------------------------------------------------------------
 
 
@@ -53,6 +87,7 @@ function Connection:close()
     end
     self.closed = true
     self.input = nil
+    be_a_stream(self)
     self.front:forget(self)
     local task = self.task
     self.task = nil
@@ -75,10 +110,14 @@ local function finish(self)
     self.input = nil
     self.state, self.deadline = "lingering", self.front.clock + LINGER
     self.lingered = 0
+    if self.ready then
+        be_a_stream(self)
+        self.stopped = true
+    end
     self.stream:shutdown()
     if self.stopped then
         self.stopped = false
-        self.stream:read_start(self.on_bytes)
+        listen(self)
     end
 end
 
@@ -96,6 +135,16 @@ end
 
 local advance
 
+local function write_later(self, text)
+    if self.ready then
+        self.ready:stop()
+    end
+    self.writing = true
+    self.state, self.deadline = "writing", self.front.clock + self.front.limits.write_seconds
+    self.stream:write(text, self.on_written)
+end
+
+
 -- What is queued goes out; what the peer does not take at once has its time.
 local function flush(self)
     local text = self.writer:take()
@@ -106,9 +155,7 @@ local function flush(self)
     elseif not sent and name ~= "EAGAIN" then
         return self:close()
     end
-    self.writing = true
-    self.state, self.deadline = "writing", self.front.clock + self.front.limits.write_seconds
-    self.stream:write(sent and text:sub(sent + 1) or text, self.on_written)
+    write_later(self, sent and text:sub(sent + 1) or text)
 end
 
 
@@ -118,6 +165,9 @@ local function on_written(self, err)
         return self:close()
     elseif not self.closed then
         self.state = "working"
+        if self.ready and not (self.ended or self.stopped) then
+            listen(self)
+        end
         advance(self)
     end
 end
@@ -205,6 +255,12 @@ end
 
 -- One request, if there is a whole one.
 local function step(self)
+    if self.whole then
+        self.whole, self.part = false, nil
+        answer(self)
+        self.reader:reset()
+        return
+    end
     local complete, rest = self.reader:feed(self.input, self.at)
     if complete then
         self.part = nil
@@ -223,8 +279,13 @@ local function step(self)
 end
 
 
+local function has_input(self)
+    return self.whole or self.input ~= nil
+end
+
+
 local function is_ready(self)
-    return self.input and self.streak < self.front.limits.pipelined
+    return has_input(self) and self.streak < self.front.limits.pipelined
         and not (self.last or self.closed or self.writing) and self.queued < MOST_QUEUED
 end
 
@@ -292,10 +353,10 @@ local function settle(self)
     elseif self.last then
         finish(self)
         return false
-    elseif self.input and self.streak >= self.front.limits.pipelined then
+    elseif has_input(self) and self.streak >= self.front.limits.pipelined then
         step_aside(self)
         return false
-    elseif self.input then
+    elseif has_input(self) then
         return true
     elseif self.ended or (self.front.draining and not self.part) then
         self:close()
@@ -309,7 +370,7 @@ local function settle(self)
     end
     if self.stopped then
         self.stopped = false
-        self.stream:read_start(self.on_bytes)
+        listen(self)
     end
     return false
 end
@@ -340,7 +401,7 @@ local function take_bytes(self, chunk)
         advance(self)
     elseif #self.input >= MOST_WAITING and not self.stopped then
         self.stopped = true
-        self.stream:read_stop()
+        stop_listening(self)
     end
 end
 
@@ -369,9 +430,151 @@ local function on_bytes(self, err, chunk)
 end
 
 
+-- ---- At once -----------------------------------------------------------------------------------
+
+
+-- Answers a request that is whole, unless it has to wait, or the connection is to do more than go
+-- on. Answers whether it did. What is left of what came is behind it.
+local function answer_at_once(self, came, left)
+    local front, message = self.front, self.message
+    local keep_alive = message:take()
+    if not keep_alive or message.minor == 0 or message.method == "HEAD" or front.draining
+        or self.requests + 1 >= front.limits.requests then
+        return false
+    end
+    message.never_at_once = nil
+    self.trying, self.came, self.left = true, came, left
+    local status, headers, body = front.handle_at_once(message)
+    self.trying = false
+    if not status then
+        return false
+    end
+    self.part, self.state = nil, "working"
+    self.requests, self.streak = self.requests + 1, self.streak + 1
+    front.requests = front.requests + 1
+    put(self, status, headers, body)
+    self.reader:reset()
+    return true
+end
+
+
+-- Hands over what is to say, as `flush` does.
+local function send_at_once(self)
+    local left = self.writer:send(self.fd)
+    self.queued, self.streak = 0, 0
+    if left == 0 then
+        self.state, self.deadline = "idle", self.front.clock + self.front.limits.idle_seconds
+    elseif left then
+        write_later(self, self.writer:take():sub(-left))
+    else
+        self:close()
+    end
+end
+
+
+-- What has come was not a request, one that has to wait, or several.
+local function take_rest(self, complete, came, left)
+    if left > 0 then
+        self.input, self.at = http.left(came, left), 1
+    end
+    if complete then
+        self.whole = true
+    elseif complete == false then
+        note_part(self)
+    else
+        refuse(self, self.reader:answer())
+    end
+    advance(self)
+end
+
+
+-- The requests behind one that was answered at once.
+local function take_more(self, came, left)
+    while left > 0 do
+        if self.queued >= MOST_QUEUED or self.streak >= self.front.limits.pipelined then
+            self.input, self.at = http.left(came, left), 1
+            return advance(self)
+        end
+        local complete, rest = self.reader:feed_left(came, left)
+        if not complete or not answer_at_once(self, came, rest) then
+            return take_rest(self, complete, came, rest)
+        end
+        left = rest
+    end
+    send_at_once(self)
+end
+
+
+local function take_received(self)
+    local complete, came, left = self.reader:receive(self.fd)
+    if complete and self.front.handle_at_once and answer_at_once(self, came, left) then
+        -- One request at a time is the common case, see `pump`.
+        if left > 0 then
+            take_more(self, came, left)
+        else
+            send_at_once(self)
+        end
+    elseif complete == false and came == http.LATER then
+        return
+    elseif complete == false and came == 0 then
+        self.ready:stop()
+        take_end(self)
+    elseif complete == false and came == http.BROKEN then
+        self:close()
+    else
+        take_rest(self, complete, came, left)
+    end
+end
+
+
+-- The descriptor can be read.
+local function on_ready(self)
+    if self.closed then
+        return
+    elseif has_input(self) or self.busy or self.writing or self.last then
+        -- Behind what is not answered yet.
+        local chunk = http.receive(self.fd)
+        if chunk == "" then
+            self.ready:stop()
+            take_end(self)
+        elseif chunk then
+            take_bytes(self, chunk)
+        elseif chunk == nil then
+            self:close()
+        end
+    else
+        take_received(self)
+    end
+end
+
+
+-- What is wrong with a request that raised at once, the other way finds out, too.
+local function try_the_other_way(self)
+    self.trying, self.whole = false, true
+    if self.left > 0 then
+        self.input, self.at = http.left(self.came, self.left), 1
+    end
+    advance(self)
+end
+
+
+-- Compiled code cannot return to a pcall, but it can begin a function that is compiled: this one.
+local function done()
+end
+
+
+local function run(fn, self, ...)
+    fn(self, ...)
+    done()
+end
+
+
 local function protected(self, fn)
     return function(...)
-        local ok, why = pcall(fn, self, ...)
+        local ok, why = pcall(run, fn, self, ...)
+        if not ok and self.trying then
+            ok, why = pcall(try_the_other_way, self)
+        end
         if not ok then
             self.front.log("a connection raised: " .. tostring(why))
             self.inside = false
@@ -406,7 +609,7 @@ local function on_handshake(self, err)
         return self:close()
     end
     self.message.tls, self.state = known, "head"
-    self.stream:read_start(self.on_bytes)
+    listen(self)
 end
 
 
@@ -431,6 +634,7 @@ function _M.new(stream, front, peer, tls)
         }),
         input = nil, at = 1, part = nil,
         writer = http.writer(), queued = 0, streak = 0,
+        whole = false, trying = false, came = 0, left = 0, ready = nil, fd = nil,
         busy = false, inside = false, writing = false, stopped = false, task = nil,
         aside = false, last = false, dirty = false, ended = false, closed = false, requests = 0,
         state = tls and "handshake" or "head", deadline = front.clock + limits.head_seconds,
@@ -439,9 +643,12 @@ function _M.new(stream, front, peer, tls)
     self.on_written = protected(self, on_written)
     if tls then
         stream:handshake(protected(self, on_handshake))
-    else
-        stream:read_start(self.on_bytes)
+        return self
+    elseif front.watch_stream then
+        self.ready = front.watch_stream(stream, protected(self, on_ready))
+        self.fd = self.ready and self.ready.fd
     end
+    listen(self)
     return self
 end
 

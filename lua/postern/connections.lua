@@ -61,7 +61,10 @@ end
 -- may wait and raise), `fault` (a function of a message: what is answered when that failed),
 -- `new_id`, `now` and `monotonic` (clocks, in seconds), `perform` (see `postern.task`),
 -- `close_stream`, `later` (calls a function from the loop, soon and not at once), `log`, `note` (a
--- log of what peers can bring about as often as they like), `limits` (any of `LIMITS`)
+-- log of what peers can bring about as often as they like), `limits` (any of `LIMITS`); optionally
+-- `handle_at_once` (a function of a message that answers as `handle` does, without waiting, or nil
+-- where it cannot) and `watch_stream` (see `readiness` of `postern.host.uv_loop`; never asked for a
+-- stream that speaks TLS)
 -- @treturn Front with `open` (connections now), `accepted`, `requests`, `answers` (status to how
 -- many), `counts`
 function _M.new(options)
@@ -71,6 +74,7 @@ function _M.new(options)
     end
     local self = setmetatable({
         handle = options.handle, fault = options.fault, new_id = options.new_id,
+        handle_at_once = options.handle_at_once, watch_stream = options.watch_stream,
         perform = options.perform, close_stream = options.close_stream, later = options.later,
         log = options.log, note = options.note,
         now = options.now, monotonic = options.monotonic, limits = limits,

@@ -168,7 +168,16 @@ end
 -- seal's `trace` reads
 -- @treturn Decision as of `new`
 function _M.sealed(kept)
-    return setmetatable(kept, Sealed)
+    return (setmetatable(kept, Sealed)) -- no tail call: compiled code takes only so many
+end
+
+
+--- What a decision shares with others: they differ from it in what is asked, and in nothing that is
+-- answered, as long as nobody has added to them.
+-- @tparam Decision decision
+-- @treturn Seal|nil nil where it was not made by `sealed`
+function _M.seal_of(decision)
+    return getmetatable(decision) == Sealed and rawget(decision, 1) or nil
 end
 
 

@@ -998,16 +998,20 @@ local function decide_with_hooks(estate, request)
 end
 
 
---- Decides a call by what is known of others like it; see `decide_plain` of `postern.plan`.
+--- Decides a call by what is known of others like it, without waiting; see `decide_plain` of
+-- `postern.plan`. It may raise; then there is no decision, and `decide` has to be asked. A pcall
+-- here would end the compiled way.
 -- @tparam table estate
 -- @tparam table call
--- @treturn Decision|nil nil: it takes `decide`
+-- @treturn Decision|nil as of `decide`, sealed; nil: it takes that
+-- @treturn boolean|nil true where such calls cannot be decided at once
 function _M.decide_plain(estate, call)
-    if estate.hooks or not estate.plans then
-        return nil
+    local known = estate.plans
+    if estate.hooks or not known then
+        return nil, true
     end
-    local ok, decision = pcall(estate.plans.decide_plain, estate.plans, call)
-    return ok and decision or nil
+    local decision, never = known:decide_plain(call)
+    return decision, never
 end
 
 

@@ -1129,15 +1129,15 @@ function Estate:authorize(request)
 end
 
 
---- Decides a call that is like others before it, if it can be done at once: what `authorize` says
--- to a request of the same members, or nil. For hosts that read the rest of a request only where it
--- is needed.
--- @tparam table call `api`, `stage`, `method`, `path`, `raw_path`, `peer`, `client_ip`, `vpce` and
--- `scheme` as for `authorize`, and nothing else; `scheme` may be a function that answers it. Nobody
--- keeps it
+--- Decides a call that is like others before it, at once, where that can be done: what `authorize`
+-- says to a request of the same members, or nil. For hosts that read the rest of a request only
+-- where it is needed. It may raise; then ask `authorize`, too.
+-- @tparam table call see `decide_plain` of `postern.plan`; nothing of it is kept
 -- @treturn Decision|nil nil: ask `authorize`
+-- @treturn boolean|nil true where such calls cannot be decided at once
 function Estate:decide_plain(call)
-    return engine.decide_plain(self, call)
+    local decision, never = engine.decide_plain(self, call)
+    return decision, never -- no tail call: compiled code takes only so many
 end
 
 

@@ -410,7 +410,7 @@ const char *postern_mmdb_error(int code) __asm__("MMDB_strerror");
 ]]
 
 local http_declarations = [[
-enum { POSTERN_HTTP_ABI = 2 };
+enum { POSTERN_HTTP_ABI = 3 };
 
 uint32_t postern_http_abi(void);
 
@@ -479,6 +479,9 @@ const postern_http_message *postern_http_read(const postern_http *reader);
 int32_t postern_http_find(const postern_http *reader, const char *name, size_t length,
                           postern_span *value);
 
+int32_t postern_http_find_single(const postern_http *reader, const char *name, size_t length,
+                                 size_t most, postern_span *value);
+
 int32_t postern_http_answer(const postern_http *reader);
 
 typedef struct postern_http_writer postern_http_writer;
@@ -534,6 +537,18 @@ int32_t postern_json_raw(postern_json *writer, const char *json, size_t length);
 
 int32_t postern_json_text(const postern_json *writer, postern_span *out, postern_error *error);
 
+typedef struct postern_http_call {
+    postern_span api, stage, method, path, raw_path, host, scheme, peer, client_ip, vpce,
+        principal;
+    postern_span headers;
+} postern_http_call;
+
+int32_t postern_http_read_call(const char *json, size_t length, char *room,
+                               postern_http_call *call);
+
+int32_t postern_http_read_calls(const char *json, size_t length, char *room,
+                                postern_http_call *calls, uint32_t most);
+
 int32_t postern_http_notify(const char *path, size_t path_length, const char *message,
                             size_t length, postern_error *error);
 
@@ -566,6 +581,27 @@ int32_t postern_http_peer(int32_t fd, postern_http_credentials *out, postern_err
 int32_t postern_http_reuse_port(int32_t fd, postern_error *error);
 
 int32_t postern_http_close_on_exec(int32_t fd, postern_error *error);
+
+enum {
+    POSTERN_HTTP_LATER = -1,
+    POSTERN_HTTP_BROKEN = -2
+};
+
+int32_t postern_http_receive(int32_t fd, char *bytes, uint32_t size);
+
+int32_t postern_http_send(int32_t fd, const char *bytes, size_t length);
+
+int32_t postern_http_watch_new(postern_error *error);
+
+int32_t postern_http_watch_add(int32_t set, int32_t fd, uint32_t number, postern_error *error);
+void postern_http_watch_remove(int32_t set, int32_t fd);
+
+int32_t postern_http_watch_ready(int32_t set, uint32_t *numbers, uint32_t most);
+void postern_http_watch_close(int32_t set);
+
+double postern_http_seconds(void);
+
+uint32_t postern_http_place(const double *bounds, uint32_t count, double value);
 ]]
 
 local tls_declarations = [[

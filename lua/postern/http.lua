@@ -32,6 +32,13 @@ local err = ffi.new("postern_error")
 local consumed = ffi.new("size_t[1]")
 local span = ffi.new("postern_span")
 
+-- What came last on any connection; it is looked at in one go.
+local ROOM = 65536
+local arrived = ffi.new("char[?]", ROOM)
+
+--- Instead of a number of bytes: none at the moment; the connection is broken.
+_M.LATER, _M.BROKEN = -1, -2
+
 local function free(handle)
     lib.postern_http_free(handle)
 end
@@ -100,6 +107,64 @@ function Reader:feed(bytes, from)
         return nil, why
     end
     return state, from + tonumber(consumed[0])
+end
+
+
+--- Takes what has come on a connection that does not block, at once and without strings.
+-- @tparam number fd
+-- @treturn boolean|nil as `feed`
+-- @treturn number|string|nil how many bytes came; of those refused, why
+-- @treturn number how many of them were not taken: they are got with `left`, before anything else
+-- is received, by whomever
+function Reader:receive(fd)
+    local came = lib.postern_http_receive(fd, arrived, ROOM)
+    if came <= 0 then
+        return false, came, 0
+    end
+    local state = lib.postern_http_feed(self.handle, arrived, came, consumed, err)
+    if state == lib.POSTERN_HTTP_REFUSED then
+        return nil, ffi.string(err.message), 0
+    end
+    return state == lib.POSTERN_HTTP_COMPLETE, came, came - tonumber(consumed[0])
+end
+
+
+--- Takes the last bytes of what was received.
+-- @tparam number came how many bytes came
+-- @tparam number count how many of them were not taken
+-- @treturn boolean|nil as `feed`
+-- @treturn number how many of them were not taken now; 0 when they are refused
+function Reader:feed_left(came, count)
+    local state = lib.postern_http_feed(self.handle, arrived + (came - count), count, consumed, err)
+    if state == lib.POSTERN_HTTP_REFUSED then
+        return nil, 0
+    end
+    return state == lib.POSTERN_HTTP_COMPLETE, count - tonumber(consumed[0])
+end
+
+
+--- Takes what has come on a connection that does not block.
+-- @tparam number fd
+-- @treturn string|boolean|nil empty when the peer says nothing more; false when nothing has come;
+-- nil when the connection is broken
+function _M.receive(fd)
+    local came = lib.postern_http_receive(fd, arrived, ROOM)
+    if came >= 0 then
+        return ffi.string(arrived, came)
+    end
+    if came == lib.POSTERN_HTTP_LATER then
+        return false
+    end
+    return nil
+end
+
+
+--- The last bytes of what was received.
+-- @tparam number came how many bytes came
+-- @tparam number count how many of them are wanted
+-- @treturn string
+function _M.left(came, count)
+    return ffi.string(arrived + (came - count), count)
 end
 
 
@@ -223,7 +288,20 @@ function Reader:header(name)
     if count == 0 then
         return nil, 0
     end
-    return ffi.string(span.text, span.length), count
+    local value = ffi.string(span.text, span.length)
+    return value, count
+end
+
+
+--- A header that is there exactly once, with something in it and no control character.
+-- @tparam string name in lower case
+-- @tparam number most bytes
+-- @treturn string|nil
+function Reader:single(name, most)
+    if lib.postern_http_find_single(self.handle, name, #name, most, span) == 0 then
+        return nil
+    end
+    return (ffi.string(span.text, span.length))
 end
 
 
@@ -231,6 +309,22 @@ end
 -- @treturn string
 function Reader:body()
     return core.text(message_of(self).body) or ""
+end
+
+
+--- The body, without a string.
+-- @treturn cdata its bytes, NULL where there are none; good until the reader is fed or reset
+-- @treturn number how many
+function Reader:span()
+    local body = message_of(self).body
+    return body.text, tonumber(body.length)
+end
+
+
+--- Whether the target has a query, an empty one too.
+-- @treturn boolean
+function Reader:has_query()
+    return message_of(self).query.text ~= nil
 end
 
 
@@ -497,6 +591,24 @@ end
 function Writer:size()
     lib.postern_http_writer_bytes(self.handle, span)
     return tonumber(span.length)
+end
+
+
+--- Sends what was added, as much as a connection takes at once. If that was all, the writer is
+-- empty then; else it has to be taken, and the end of it sent.
+-- @tparam number fd
+-- @treturn number|nil how many bytes were not sent, the last ones; nil: the connection is broken
+function Writer:send(fd)
+    lib.postern_http_writer_bytes(self.handle, span)
+    local length = tonumber(span.length)
+    local sent = lib.postern_http_send(fd, span.text, length)
+    if sent == length then
+        lib.postern_http_writer_reset(self.handle)
+        return 0
+    elseif sent == lib.POSTERN_HTTP_BROKEN then
+        return nil
+    end
+    return sent < 0 and length or length - sent
 end
 
 

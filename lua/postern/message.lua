@@ -70,7 +70,9 @@ end
 -- @treturn Message `method`; `path`, `query` (nil without `?`) and `target` (both), as they were
 -- sent, undecoded; `minor`; `headers` (lower-case name to a list of values), `body`, `peer`,
 -- `tls` (nil without TLS; `version`, `verified` and what the certificate says), `credentials`
--- (`pid`, `uid`, `gid`), `id`; and `endpoint`, the prefix that led to who answers
+-- (`pid`, `uid`, `gid`), `id`; and `endpoint`, the prefix that led to who answers. Who is asked at
+-- once and cannot answer may leave word in `never_at_once` for when he is asked again; it stays
+-- until the next one is asked at once
 function _M.new(parts)
     return setmetatable(parts, Message)
 end
@@ -81,7 +83,34 @@ end
 -- @treturn string|nil the value of its first line
 -- @treturn number how many lines have that name
 function Message:header(name)
-    return self.reader:header(name)
+    -- No tail calls here and below: compiled code takes only so many.
+    local value, count = self.reader:header(name)
+    return value, count
+end
+
+
+--- One header that is there exactly once, with something in it and no control character.
+-- @tparam string name in lower case
+-- @tparam number most bytes
+-- @treturn string|nil
+function Message:single(name, most)
+    return (self.reader:single(name, most))
+end
+
+
+--- The body where it stands, without a string.
+-- @treturn cdata good until the request is answered
+-- @treturn number how many bytes
+function Message:span()
+    local bytes, length = self.reader:span()
+    return bytes, length
+end
+
+
+--- Whether the target has a query, an empty one too.
+-- @treturn boolean
+function Message:has_query()
+    return (self.reader:has_query())
 end
 
 

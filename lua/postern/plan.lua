@@ -470,13 +470,14 @@ local function decide_by(self, plan, request, api, path, skip, peer)
     if not seal then
         return nil
     end
-    return decisions.sealed({ seal, api, method, path, skip, peer, request.client_ip,
-                              scheme, second,
-                              seal.by and question:statement(seal.by) or -1 })
+    return (decisions.sealed({ seal, api, method, path, skip, peer, request.client_ip,
+                               scheme, second,
+                               seal.by and question:statement(seal.by) or -1 }))
 end
 
 
--- The decision by the plan of a call, or nil; and the stage when only the plan is missing.
+-- The decision by the plan of a call, or nil; and the stage when only the plan is missing, false
+-- where it is known that there is none.
 local function decide(self, request)
     local api, path, peer = call_of(self, request)
     if not api then
@@ -491,9 +492,12 @@ local function decide(self, request)
     end
     local plan = find(self, api, stage, request)
     if plan then
-        return decide_by(self, plan, request, api, path, skip, peer)
+        -- No tail call: compiled code takes only so many.
+        return (decide_by(self, plan, request, api, path, skip, peer))
+    elseif plan == nil then
+        return nil, stage
     end
-    return nil, plan == nil and stage or nil
+    return nil, false
 end
 
 
@@ -516,12 +520,15 @@ end
 
 --- Decides a call by its plan: for hosts that know which members there are, and read the rest of a
 -- request only where the engine has to decide. It may raise; that is no decision.
--- @tparam table call `api`, `stage`, `method`, `path`, `raw_path`, `peer`, `client_ip`, `vpce` as
--- in a request, and `scheme`, which may be a function as well, and nothing else; it stays the
--- caller's, who may use it again
+-- @tparam table call without a metatable: `api`, `stage`, `method`, `path`, `raw_path`, `host`,
+-- `peer`, `client_ip`, `vpce` and `principal` as in a request, and `scheme`, which may be a
+-- function as well, and nothing else; `headers` and `query` are left out, no plan has to do with
+-- them. It stays the caller's, who may use it again
 -- @treturn Decision|nil nil: the engine has to decide
+-- @treturn boolean true where it is known that there is no plan for such calls
 function Plans:decide_plain(call)
-    return (decide(self, call))
+    local decision, stage = decide(self, call)
+    return decision, stage == false
 end
 
 

@@ -130,7 +130,7 @@ function Question:ask(set, id, method, path, skip)
     resource[METHOD].text, resource[METHOD].length = method, #method
     resource[PATH].text, resource[PATH].length = path, #path
     call.skip = skip
-    return lib.postern_question_ask(call, scratch.handle)
+    return (lib.postern_question_ask(call, scratch.handle))
 end
 
 

@@ -235,8 +235,15 @@ local function try_reload(self)
         self.watching:note() -- it is about to be read, whoever said so
     end
     local estate, problems, texts, pause = open(self, old.estate)
-    follow(self, texts, pause)
-    if not estate then
+    if not self.ended then
+        follow(self, texts, pause)
+    end
+    if self.ended then -- meanwhile: both may wait
+        if estate then
+            estate:close()
+        end
+        return false, "failure"
+    elseif not estate then
         self.failures, self.problems = self.failures + 1, problems
         self.host:log(("%s: not reloaded, revision %s stays in use:\n%s")
             :format(self.path, old.estate.revision, tostring(problems)))
@@ -260,7 +267,9 @@ end
 
 local function reload_once(self)
     local called, ok, outcome = pcall(try_reload, self)
-    if not called then
+    if self.ended then
+        return false
+    elseif not called then
         self.failures = self.failures + 1
         self.host:log(("%s: not reloaded: %s"):format(self.path, tostring(ok)))
         ok, outcome = false, "failure"
@@ -277,7 +286,7 @@ local function reload_all(self)
     repeat
         self.again = false
         ok = reload_once(self)
-    until not self.again
+    until self.ended or not self.again
     return ok
 end
 
@@ -315,8 +324,19 @@ function Reload:authorize(request)
 end
 
 
---- Ends watching, and the estate. Nobody may ask it any more.
+--- The same at once, where that can be done; see `decide_plain` of `postern.estate`. It may raise.
+-- @tparam table call as there
+-- @treturn Decision|nil nil: ask `authorize`
+-- @treturn boolean|nil true where such calls cannot be decided at once
+function Reload:decide_plain(call)
+    local decision, never = self.generation.estate:decide_plain(call)
+    return decision, never -- no tail call, see there
+end
+
+
+--- Ends watching, and the estate. Nobody may ask it any more; a reload that runs comes to nothing.
 function Reload:close()
+    self.ended = true
     if self.watching then
         self.watching:close()
         self.watching = nil

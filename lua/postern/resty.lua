@@ -343,9 +343,11 @@ end
 
 local function judge(estate, given, subrequest)
     local call = front.calls.plain(front.needs, given, subrequest)
-    local planned = call and estate:decide_plain(call)
-    if planned then
-        return planned
+    if call then
+        local ok, planned = pcall(estate.decide_plain, estate, call)
+        if ok and planned then
+            return planned
+        end
     end
     local request, status, why = front.calls.read(front.needs, given, subrequest)
     if not request then

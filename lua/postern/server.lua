@@ -8,8 +8,8 @@
 -- written by themselves, as any change of the estate's files.
 --
 -- *Dependencies*: dkjson, postern.ffi, postern.audit, postern.config, postern.crypto,
--- postern.connections, postern.endpoints, postern.response, postern.settings, postern.store,
--- postern.telemetry, postern.tls, postern.host.uv_disk, postern.host.uv_listener,
+-- postern.connections, postern.endpoints, postern.response, postern.settings, postern.sockets,
+-- postern.store, postern.telemetry, postern.tls, postern.host.uv_disk, postern.host.uv_listener,
 -- postern.protocol.admin
 --
 -- @module postern.server
@@ -22,6 +22,7 @@ local connections = require("postern.connections")
 local endpoints = require("postern.endpoints")
 local response = require("postern.response")
 local settings = require("postern.settings")
+local sockets = require("postern.sockets")
 local stores = require("postern.store")
 local telemetry = require("postern.telemetry")
 local tls = require("postern.tls")
@@ -90,6 +91,11 @@ local function note(self, line)
 end
 
 
+local function note_refusal(self, message, why)
+    note(self, ("%s %s from %s: %s"):format(message.method, message.path, message.peer, why))
+end
+
+
 local function handler(self)
     return function(message)
         local protocol = find_protocol(message)
@@ -97,13 +103,28 @@ local function handler(self)
             return 404, response.JSON, response.problem(404)
         end
         local status, headers, body, why = protocol:handle(message,
-            self.telemetry:ask_for(message))
+            self.telemetry:ask_for(message), self.telemetry.at_once)
         if why then
-            note(self, ("%s %s from %s: %s"):format(message.method, message.path, message.peer,
-                why))
+            note_refusal(self, message, why)
         end
         return status, headers, body
     end
+end
+
+
+-- Where decisions are logged, none is made at once: there is no handler.
+local function handler_at_once(self)
+    return not self.audit and function(message)
+        local protocol = find_protocol(message)
+        if not protocol or not protocol.handle_at_once then
+            return nil
+        end
+        local status, headers, body, why = protocol:handle_at_once(message, self.telemetry.at_once)
+        if why then
+            note_refusal(self, message, why)
+        end
+        return status, headers, body
+    end or nil
 end
 
 
@@ -187,6 +208,8 @@ local function make_front(self)
     local host = self.host
     return connections.new({
         handle = handler(self), fault = on_fault, new_id = id_maker(),
+        handle_at_once = handler_at_once(self),
+        watch_stream = function(stream, fn) return host.loop:readiness(stream, fn) end,
         now = host.now, monotonic = host.monotonic,
         perform = function(fn, argument) return host:perform(fn, argument) end,
         close_stream = function(stream) host.loop:close_handle(stream) end,
@@ -249,7 +272,7 @@ function _M.new(options)
     end
     self.front = make_front(self)
     self.telemetry = telemetry.new({ front = self.front, reload = reload, now = host.now,
-        monotonic = host.monotonic, worker = self.worker, audit = self.audit })
+        monotonic = sockets.seconds, worker = self.worker, audit = self.audit })
     self.stopping, self.stopped = host:ticket(), host:ticket()
     return self
 end

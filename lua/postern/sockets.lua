@@ -1,7 +1,7 @@
 --- Sockets, as the system knows them: what a server needs and an event loop does not offer.
 --
 -- Descriptors are numbers and stay with whoever has them. `http/include/postern_http.h` has the
--- rules.
+-- rules. Reading a clock, and sorting what it says, is here as well.
 --
 -- *Dependencies*: postern.ffi
 --
@@ -108,6 +108,114 @@ end
 function _M.close_on_exec(fd)
     check_descriptor(fd)
     return result_of(library().postern_http_close_on_exec(fd, err))
+end
+
+
+-- Loaded here and not when first used: a call through a value that can change does not compile.
+local available, loaded = pcall(core.http)
+
+--- The time since some moment that stays. Reading it compiles, which a call of libuv does not.
+-- Raises when the HTTP library is not there.
+-- @treturn number seconds
+function _M.seconds()
+    if not available then
+        error(loaded, 2)
+    end
+    return (loaded.postern_http_seconds())
+end
+
+
+-- ---- Watching ----------------------------------------------------------------------------------
+
+local Watch = {}
+Watch.__index = Watch
+
+-- Numbers of what is watched go on from 1 when they have been there.
+local LAST = 2 ^ 32 - 1
+
+-- As many are asked for at a time; what remains is told the next time.
+local MOST_READY = 64
+local ready = ffi.new("uint32_t[?]", MOST_READY)
+
+
+--- Makes a set of descriptors that are watched. A loop watches `fd` of it, and calls `tell` when
+-- that can be read.
+-- @treturn Watch|nil with `fd` and `count`
+-- @treturn string why not
+function _M.watch()
+    if not available then
+        return nil, loaded
+    end
+    local fd = loaded.postern_http_watch_new(err)
+    if fd < 0 then
+        return nil, ffi.string(err.message)
+    end
+    return setmetatable({ fd = fd, last = 0, count = 0, told = {} }, Watch)
+end
+
+
+--- Watches a descriptor.
+-- @tparam number fd
+-- @tparam function fn called when it can be read, has ended or is broken
+-- @treturn number|nil for `remove`
+-- @treturn string why not
+function Watch:add(fd, fn)
+    local number = self.last + 1
+    while self.told[number] do -- of one that has been there all the while
+        number = number < LAST and number + 1 or 1
+    end
+    if loaded.postern_http_watch_add(self.fd, fd, number, err) ~= 0 then
+        return nil, ffi.string(err.message)
+    end
+    self.last = number < LAST and number or 0
+    self.told[number], self.count = fn, self.count + 1
+    return number
+end
+
+
+--- Ends watching a descriptor, before that is closed.
+-- @tparam number fd
+-- @tparam number number what `add` answered
+function Watch:remove(fd, number)
+    loaded.postern_http_watch_remove(self.fd, fd)
+    self.told[number], self.count = nil, self.count - 1
+end
+
+
+--- Calls the function of each descriptor that can be read at the moment. None may call this.
+function Watch:tell()
+    local count = loaded.postern_http_watch_ready(self.fd, ready, MOST_READY)
+    for i = 0, count - 1 do
+        local fn = self.told[ready[i]] -- none, when another's has removed it
+        if fn then
+            fn()
+        end
+    end
+end
+
+
+--- Closes the set; nothing is watched any more.
+function Watch:close()
+    loaded.postern_http_watch_close(self.fd)
+end
+
+
+-- ---- Clocks ------------------------------------------------------------------------------------
+
+--- Numbers in ascending order, for `place`.
+-- @tparam {number,...} numbers
+-- @treturn Bounds
+function _M.bounds(numbers)
+    return { count = #numbers, numbers = ffi.new("double[?]", #numbers, numbers) }
+end
+
+
+--- Where among bounds a number is. In C, since a loop would end the compiled way.
+-- @tparam Bounds bounds
+-- @tparam number value
+-- @treturn number 1 where no bound is below it, and one more for each that is
+function _M.place(bounds, value)
+    return (loaded.postern_http_place(bounds.numbers, bounds.count, value)) + 1
 end
 
 

@@ -1,12 +1,13 @@
 --- What a server counts: decisions as they are made; connections, answers and reloads when somebody
 -- wants to know.
 --
--- *Dependencies*: dkjson, postern.metrics, postern.response
+-- *Dependencies*: dkjson, postern.metrics, postern.response, postern.sockets
 --
 -- @module postern.telemetry
 local json = require("dkjson")
 local metrics = require("postern.metrics")
 local response = require("postern.response")
+local sockets = require("postern.sockets")
 
 
 local _M = {}
@@ -50,10 +51,14 @@ _M.FAMILIES = {
 -- @tparam table options `front` (see `postern.connections`), `reload` (see `postern.reload`; its
 -- `on_outcome` becomes ours), `now` and `monotonic` (clocks, in seconds), `worker` (a number),
 -- optionally `audit`, a `postern.audit`
--- @treturn Telemetry `ask(request)` decides with `reload`, and counts the decision
+-- @treturn Telemetry `ask(request)` decides with `reload`, and counts the decision; `at_once` does
+-- so where nothing has to be waited for, see `decide_plain` of `postern.estate`, and answers nil
+-- where something may have to. With a decision log there is no `at_once`: what is passed to it is
+-- less than the log is to have
 function _M.new(options)
     local store = metrics.new(metrics.memory(), { families = _M.FAMILIES })
     local reload, monotonic = options.reload, options.monotonic
+    local bounds = sockets.bounds(store.durations.bounds)
     local self = setmetatable({
         metrics = store, front = options.front, reload = reload, worker = options.worker,
         monotonic = monotonic, audit = options.audit, extra = {},
@@ -64,6 +69,16 @@ function _M.new(options)
         store:decision(decision, monotonic() - began)
         return decision
     end
+    local function at_once(call)
+        local began = monotonic()
+        local decision, never = reload:decide_plain(call)
+        if decision then
+            local seconds = monotonic() - began
+            store:decision(decision, seconds, 1, sockets.place(bounds, seconds))
+        end
+        return decision, never
+    end
+    self.at_once = not options.audit and at_once or nil
     local function note_success()
         store:set("postern_policy_last_success_timestamp_seconds", nil, options.now())
     end

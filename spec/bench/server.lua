@@ -57,16 +57,17 @@ local function start_all(folder)
         empty = servers.empty(build, folder, servers.ANSWER),
         fixed = servers.luv(build, folder, "fixed"),
         cjson = servers.luv(build, folder, "cjson"),
-        decide = servers.luv(build, folder, "decide", estates.seed(folder, true)),
+        decide = servers.luv(build, folder, "decide", estates.seed(folder)),
         empty_204 = servers.empty(build, folder),
         luv_204 = servers.luv(build, folder, "204"),
         nginx_204 = processes.nginx(build, folder,
             { name = "answers", server = "location / { return 204; }" }),
     }
     if servers.available() then
-        list.postern = servers.postern(build, folder, estates.seed(folder, true), 1)
+        list.postern = servers.postern(build, folder, estates.seed(folder), 1)
         -- One that nginx alone asks: its connections are counted.
-        list.postern_auth = servers.postern(build, folder, estates.seed(folder, true), 1)
+        list.postern_auth = servers.postern(build, folder, estates.seed(folder), 1)
+        list.general = servers.postern(build, folder, estates.seed(folder, true), 1)
     end
     for _, name in ipairs(ASKED) do
         if list[name] then
@@ -84,10 +85,12 @@ end
 -- ---- Requests ------------------------------------------------------------------
 
 
--- Half a kilobyte, as a gateway would tell it.
-local function decision(each, method)
+-- Half a kilobyte, as a gateway would tell it that knows the caller; or that has a header for the
+-- estate to find out.
+local function decision(each, method, unknown)
     local request = estates.seed_request(each, method)
-    request.headers = request.headers or {}
+    request.headers = unknown and request.headers or {}
+    request.principal = not unknown and each.caller or nil
     request.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101"
     request.headers["Accept"] = "application/json, text/plain;q=0.5"
     request.headers["X-Request-Id"] = "0f8b1e52a6c94d7788a0c4c8e1d2b3a4"
@@ -98,9 +101,10 @@ end
 
 
 local function request_files(folder)
-    local files, single, batch = {}, {}, {}
+    local files, single, batch, unknown = {}, {}, {}, {}
     for i, each in ipairs(estates.SEED) do
         single[i] = servers.decide(decision(each), servers.ALLOWED)
+        unknown[i] = servers.decide(decision(each, nil, true), servers.ALLOWED)
     end
     for i = 1, BATCH do
         batch[i] = decision(estates.SEED[i % #estates.SEED + 1])
@@ -109,6 +113,7 @@ local function request_files(folder)
         files[name] = load.write(folder .. "/" .. name .. ".requests", requests)
     end
     write("single", single)
+    write("unknown", unknown)
     write("batch", { servers.decide_batch(batch, servers.ALLOWED) })
     write("denied", { servers.decide(decision(estates.SEED[4], "DELETE"), servers.DENIED) })
     write("health", { { path = "/healthz", status = "200" } })
@@ -129,6 +134,7 @@ local function row_list()
         { "postern serve, /healthz", "postern", "health", EMPTY },
         { "postern serve, decide", "postern", "single", EMPTY },
         { "postern serve, decide, denied", "postern", "denied", EMPTY },
+        { "postern serve, decide, caller in a header", "general", "unknown", EMPTY },
         { "postern serve, batch of 100, a decision", "postern", "batch", EMPTY,
           count = COUNT / BATCH, per = BATCH },
         { "empty server, 16 pipelined", "empty", "single", EMPTY, pipeline = 16 },

@@ -16,7 +16,7 @@ local function post(path, body, more)
 end
 
 
-describe("a connection", function()
+local function specs_of(watched, at_once)
     local server, asked, before
 
     -- What a path does when it is asked for; others are echoed.
@@ -46,8 +46,17 @@ describe("a connection", function()
         return 200, PLAIN, message.method .. " " .. message.target .. " " .. message.body
     end
 
+    local function handle_at_once(message)
+        if not (message.path == "/wait" or message.path == "/for-ever"
+            or message.path == "/raise") then
+            return handle(message)
+        end
+        return nil
+    end
+
     local function start(limits)
-        server = serving.start(handle, limits)
+        server = serving.start(handle, limits, nil,
+            { watched = watched, at_once = at_once and handle_at_once })
         return server
     end
 
@@ -539,6 +548,320 @@ describe("a connection", function()
                 end
             end)
             assert.matches("an answer that cannot be sent: header `X`", server.logged[1])
+        end)
+    end)
+end
+
+
+-- What arrives by the host's stream, and what is read where the host only says when.
+describe("a connection", function() specs_of(false, false) end)
+describe("a connection that is watched", function() specs_of(true, false) end)
+describe("a connection that answers at once", function() specs_of(true, true) end)
+
+
+describe("answering at once", function()
+    local LARGE = ("0123456789abcde\n"):rep(65536)
+    local server, asked, before
+
+    local function handle(message)
+        asked[#asked + 1] = message.target
+        if message.path == "/raise" then
+            return 200, PLAIN, "the other way"
+        elseif message.path == "/now-large" then
+            return 200, PLAIN, LARGE -- behind another one
+        elseif message.path == "/wait" then
+            server.host:sleep(0.02)
+        end
+        return 200, PLAIN, "later " .. message.target
+    end
+
+    local function at_once(message)
+        if message.path == "/raise" then
+            error("secret")
+        elseif message.path == "/split" then
+            return 200, { { "X", "a\r\nSet-Cookie: b" } }, ""
+        elseif message.path == "/now-large" then
+            return 200, PLAIN, LARGE
+        elseif message.path:find("^/now") then
+            local bytes, length = message:span()
+            return 200, PLAIN, ("now %s %d%s"):format(message.target, length,
+                bytes ~= nil and " body" or "")
+        end
+        return nil
+    end
+
+    local function start(limits)
+        server = serving.start(handle, limits, nil, { watched = true, at_once = at_once })
+        return server
+    end
+
+    before_each(function()
+        before, asked = loop.open_handles(), {}
+    end)
+
+    after_each(function()
+        server:close()
+        assert.equal(0, server.front.open)
+        assert.equal(before, loop.open_handles())
+    end)
+
+    local function bodies(client, count)
+        local list = {}
+        for i = 1, count do
+            list[i] = assert(client:response()).body
+        end
+        return list
+    end
+
+    it("asks nobody else, and counts", function()
+        start():client(function(client)
+            for i = 1, 3 do
+                client:send(post("/now/" .. i, "x"))
+                assert.same({ ("now /now/%d 1 body"):format(i) }, bodies(client, 1))
+            end
+        end)
+        assert.same({}, asked)
+        assert.same({ 3, 3, 1 }, { server.front.requests, server.front.answers[200],
+                                   server.front.accepted })
+    end)
+
+    it("keeps the order with what is answered later", function()
+        start():client(function(client)
+            client:send(get("/now/1") .. get("/wait?2") .. get("/now/3") .. get("/4")
+                .. post("/now/5", "body"))
+            assert.same({ "now /now/1 0", "later /wait?2", "later /now/3", "later /4",
+                          "later /now/5" }, bodies(client, 5))
+            client:send(get("/now/6") .. get("/now/7"))
+            assert.same({ "now /now/6 0", "now /now/7 0" }, bodies(client, 2))
+        end)
+        assert.equal(7, server.front.requests)
+    end)
+
+    it("takes requests in any pieces", function()
+        local text = get("/now/1") .. post("/now/2", "body") .. get("/3")
+        for cut = 1, #text - 1, 7 do
+            asked = {}
+            if server then
+                server:close()
+            end
+            start():client(function(client)
+                client:send(text:sub(1, cut))
+                server.host:sleep(0.002)
+                client:send(text:sub(cut + 1))
+                local got = bodies(client, 3)
+                assert.matches("/now/1 0$", got[1])
+                assert.matches("/now/2", got[2])
+                assert.equal("later /3", got[3])
+            end)
+        end
+    end)
+
+    it("goes the other way when it raises, and says nothing of it", function()
+        start():client(function(client)
+            client:send(get("/raise"))
+            assert.same({ "the other way" }, bodies(client, 1))
+            client:send(get("/now/1"))
+            assert.same({ "now /now/1 0" }, bodies(client, 1))
+        end)
+        assert.same({ "/raise" }, asked)
+        assert.same({}, server.logged)
+    end)
+
+    it("loses nothing of what came behind one that raises", function()
+        start():client(function(client)
+            client:send(get("/raise") .. get("/now/1") .. "GET /now/2 HTTP/1.1\r\n")
+            assert.same({ "the other way", "later /now/1" }, bodies(client, 2))
+            client:send("Host: a\r\n\r\n" .. get("/now/3") .. get("/raise") .. get("/now/4"))
+            local got = bodies(client, 4)
+            assert.matches("/now/2", got[1])
+            assert.same({ "now /now/3 0", "the other way", "later /now/4" }, { unpack(got, 2) })
+        end)
+        assert.same({}, server.logged)
+    end)
+
+    it("is for so many of one piece, then others, then the rest", function()
+        local order = {}
+        local function noting(message)
+            order[#order + 1] = message.target
+            return 200, PLAIN, message.target
+        end
+        server = serving.start(noting, { pipelined = 3 }, nil,
+            { watched = true, at_once = noting })
+        server:client(function(client)
+            local other = server:connect()
+            server.host:sleep(0.02)
+            client:send(get("/1"):rep(3) .. get("/2"):rep(3) .. get("/3"))
+            other:send(get("/other"))
+            assert.same({ "/1", "/1", "/1", "/2", "/2", "/2", "/3" }, bodies(client, 7))
+            assert.same({ "/other" }, bodies(other, 1))
+            assert.same({ "/1", "/1", "/1", "/other", "/2", "/2", "/2", "/3" }, order)
+            -- One at a time is never too many.
+            for i = 1, 10 do
+                client:send(get("/" .. i))
+                assert.same({ "/" .. i }, bodies(client, 1))
+            end
+            client:send(get("/a") .. get("/b"))
+            other:send(get("/other"))
+            assert.same({ "/a", "/b" }, bodies(client, 2))
+            assert.same({ "/other" }, bodies(other, 1))
+            assert.same({ "/a", "/b", "/other" }, { unpack(order, #order - 2) })
+            -- What comes while it stands aside is behind the rest.
+            client:send(get("/4"):rep(100))
+            client:send(get("/5"))
+            client:finish()
+            local got = bodies(client, 101)
+            assert.same({ "/4", "/4", "/5" }, { got[1], got[100], got[101] })
+            assert.is_true(client:ended())
+        end)
+        assert.equal(122, server.front.requests)
+    end)
+
+    it("gives the request behind it the time of any other", function()
+        start({ head_seconds = 1 }):client(function(client)
+            server.host:sleep(0.6)
+            client:send(get("/now/1") .. "GET /now/2 HTTP/1.1\r\n")
+            assert.matches("now /now/1", client:response().body)
+            server.host:sleep(0.6)
+            client:send("Host: a\r\n\r\n")
+            assert.matches("now /now/2", client:response().body)
+        end)
+    end)
+
+    it("is not for streams where the system watches no more", function()
+        start().front.watch_stream = function(stream)
+            return { fd = stream:fileno(), stop = function() end,
+                     start = function() return nil, "no space" end }
+        end
+        server:client(function(client)
+            client:send(get("/now/1") .. get("/2"))
+            assert.same({ "later /now/1", "later /2" }, bodies(client, 2))
+        end)
+        assert.same({}, server.logged)
+    end)
+
+    it("tells whoever answers later what was found out at once", function()
+        local said = {}
+        server = serving.start(function(message)
+            said[#said + 1] = message.never_at_once or false
+            return 200, PLAIN, ""
+        end, nil, nil, { watched = true, at_once = function(message)
+            message.never_at_once = message.path == "/never" or message.never_at_once
+        end })
+        server:client(function(client)
+            for _, path in ipairs({ "/never", "/now", "/never" }) do
+                client:send(get(path))
+                client:response()
+            end
+        end)
+        assert.same({ true, false, true }, said)
+    end)
+
+    it("tells no answer that would be two", function()
+        start():client(function(client)
+            client:send(get("/split"))
+            local got = client:response()
+            assert.same({ 500, "fault\n" }, { got.status, got.body })
+            assert.is_nil(got.headers["set-cookie"])
+        end)
+    end)
+
+    it("is not for what ends a connection, or is of its own kind", function()
+        for _, request in ipairs({
+            get("/now", "Connection: close\r\n"), "GET /now HTTP/1.0\r\n\r\n",
+            "HEAD /now HTTP/1.1\r\nHost: a\r\n\r\n",
+        }) do
+            asked = {}
+            if server then
+                server:close()
+            end
+            start():client(function(client)
+                client:send(request)
+                local got = client:response(request:find("^HEAD") ~= nil)
+                assert.equal(200, got.status)
+            end)
+            assert.same({ "/now" }, asked, request)
+        end
+    end)
+
+    it("ends with the last request of a connection", function()
+        start({ requests = 2 }):client(function(client)
+            client:send(get("/now/1") .. get("/now/2") .. get("/now/3"))
+            assert.matches("now /now/1", client:response().body)
+            local last = client:response()
+            assert.same({ "later /now/2", { "close" } }, { last.body, last.headers.connection })
+            assert.is_true(client:ended())
+        end)
+    end)
+
+    it("sends what the peer does not take at once later", function()
+        local long = ("y"):rep(200)
+        start():client(function(client)
+            local requests = {}
+            for i = 1, 5000 do
+                requests[i] = get("/now/" .. i .. "-" .. long)
+            end
+            server.host:spawn(function() client:send(table.concat(requests)) end)
+            server.host:sleep(0.1)
+            for i = 1, 5000 do
+                assert.equal(tostring(i), assert(client:response()).body:match("/now/(%d+)%-"))
+            end
+        end)
+    end)
+
+    it("sends the rest of what the peer takes in part", function()
+        start():client(function(client)
+            for i = 1, 12 do
+                client:send(get(i % 3 == 0 and "/now/" .. i or "/now-large"))
+                server.host:sleep(0.01)
+            end
+            for i = 1, 12 do
+                local body = assert(client:response()).body
+                if i % 3 == 0 then
+                    assert.matches("/now/" .. i, body)
+                else
+                    assert.is_true(body == LARGE, "not the whole body")
+                end
+            end
+        end)
+        assert.same({}, server.logged)
+    end)
+
+    it("answers a peer that says nothing more, and one that is gone", function()
+        start():client(function(client)
+            client:send(get("/now/1") .. get("/wait"))
+            client:finish()
+            assert.matches("now /now/1", client:response().body)
+            assert.matches("later /wait", client:response().body)
+            assert.is_true(client:ended())
+            local other = server:connect()
+            other:send(get("/now/2"))
+            assert.matches("now /now/2", other:response().body)
+            other:reset()
+            server.host:sleep(0.05)
+            assert.equal(0, server.front.open)
+        end)
+    end)
+
+    it("is idle in between, for as long as it may be", function()
+        start({ idle_seconds = 0.15 }):client(function(client)
+            for i = 1, 4 do
+                client:send(get("/now/" .. i))
+                assert.matches("now /now/" .. i, client:response().body)
+                server.host:sleep(0.08)
+            end
+            assert.is_true(client:ended(1))
+        end)
+        assert.equal(1, server.front.counts.timed_out.idle)
+    end)
+
+    it("does not begin when the server stops", function()
+        start():client(function(client)
+            client:send(get("/wait"))
+            server.host:sleep(0.005)
+            server.front:drain(function() end)
+            client:send(get("/now"))
+            assert.equal("later /wait", client:response().body)
+            assert.is_true(client:ended())
         end)
     end)
 end)

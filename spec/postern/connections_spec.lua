@@ -144,7 +144,7 @@ describe("connections of TLS", function()
                 server.host:sleep(0.05)
             end
             return 200, nil, message.path
-        end, limits, nil, context)
+        end, limits, nil, { watched = true, context = context })
     end
 
     -- A client's stream, and a table where `text` is what it was sent, `over` how it ended.
@@ -191,6 +191,8 @@ describe("connections of TLS", function()
             client.stream:close()
             assert.is_true(wait_for(function() return server.front.open == 0 end))
         end)
+        -- Nobody else may read what is on the wire.
+        assert.equal(0, server.watched)
     end)
 
     it("count before their handshake; one too many is closed without a plain word", function()

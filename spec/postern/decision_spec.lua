@@ -178,3 +178,16 @@ describe("a decision", function()
         assert.has_error(function() decisions.outcomes.DENIED = "x" end)
     end)
 end)
+
+
+describe("a seal", function()
+    it("is what decisions share that were made of little", function()
+        local seal = decisions.seal({ decision = "Allowed", reason = "allow" }, true, "r",
+                                    { trace = function() end, decider = function() end })
+        local one, other = decisions.sealed({ seal, "a" }), decisions.sealed({ seal, "b" })
+        assert.equal(seal, decisions.seal_of(one))
+        assert.equal(decisions.seal_of(one), decisions.seal_of(other))
+        assert.is_nil(decisions.seal_of(decide(OFFICE)))
+        assert.is_nil(decisions.seal_of(decisions.failed({}, { error = "x" })))
+    end)
+end)

@@ -151,6 +151,19 @@ describe("metrics", function()
         assert.equal(999999.0001, value_of(made, "postern_decision_duration_seconds_sum"))
     end)
 
+    it("take the bucket of a time from who knows it", function()
+        local made = plain()
+        made:add_time(made.durations, 0.5, 2)
+        made:add_time(made.durations, -1, 5) -- no time: nobody knows its bucket
+        made:decision(decided(), 0.5, 3, 2)
+        assert.equal(3, decisions_of(made, "resource", "ImplicitlyDenied",
+                                     "no_allow_resource"))
+        local name = 'postern_decision_duration_seconds_bucket{le="%s"}'
+        assert.equal(1, value_of(made, name:format("1e-06")))
+        assert.equal(3, value_of(made, name:format("2.5e-06")))
+        assert.equal(1, value_of(made, "postern_decision_duration_seconds_sum"))
+    end)
+
     it("count, set and observe every family", function()
         local made = plain()
         made:declare("postern_plugin_calls_total", "plugin", { "hooks/x" })

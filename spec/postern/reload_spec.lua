@@ -117,6 +117,43 @@ describe("reloading", function()
         end)
     end)
 
+    it("decides at once with what is in use", function()
+        within(function()
+            write("estate.lua", [[
+account "111122223333" region "eu-central-1"
+api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live" },
+           policy = "p.json" }
+]])
+            local text = POLICY:gsub(',%s*"Condition".-} }', "")
+            write("p.json", text:format("First", "x"))
+            open()
+            local request = { api = "a1", path = "/live/x" }
+            assert.is_nil((subject:decide_plain(request)))
+            decide("/live/x")
+            local before = subject:decide_plain(request)
+            assert.same({ true, "First" }, { before.allowed, before.deciding.sid })
+            assert.equal(subject.estate.revision, before.revision)
+            write("p.json", text:format("Second", "y"))
+            wait_for(function() return subject.loads == 2 end)
+            assert.is_nil((subject:decide_plain(request)))
+            decide("/live/x")
+            local after = subject:decide_plain(request)
+            assert.is_false(after.allowed)
+            assert.not_equal(before.revision, after.revision)
+            assert.is_nil((subject:decide_plain({ api = "none", path = "/live/x" })))
+        end)
+    end)
+
+    it("tells where nothing is decided at once", function()
+        within(function()
+            open()
+            local request = { api = "a1", path = "/live/x" }
+            assert.same({ nil, false }, { subject:decide_plain(request) })
+            decide("/live/x") -- a private pack takes part
+            assert.same({ nil, true }, { subject:decide_plain(request) })
+        end)
+    end)
+
     it("keeps what is in use when the new is wrong, tells why, and takes the next that is right",
        function()
         within(function()
@@ -359,6 +396,21 @@ describe("reloading", function()
             for i = 1, 3 do
                 waiting[i]:cancel("enough")
             end
+        end)
+    end)
+
+    it("is closed while it reads, and leaves nothing open", function()
+        within(function()
+            open({ slice = 0 })
+            write("p.json", POLICY:format("Second", "*"))
+            local reading = host:spawn(function() return subject:reload() end)
+            host:sleep(0)
+            assert.is_true(subject.running)
+            subject:close()
+            assert.is_false(reading:wait())
+            assert.same({ "stopped one 1", "stopped one 2" }, logged)
+            assert.same({}, host.watches)
+            subject = nil
         end)
     end)
 

@@ -354,6 +354,22 @@ describe("the front in nginx", function()
         assert.matches("read again", running:log(), 1, true)
     end)
 
+    it("reads the whole of it, too, where a plan raises", function()
+        running = front.new({ pets = front.PLAIN })
+        front.write(running, "nginx.conf", (running:log("nginx.conf")
+            :gsub("init_worker_by_lua_block {", [[%0
+                getmetatable(require("postern.plan").new({})).__index.decide_plain = function()
+                    error("no plan")
+                end
+            ]])))
+        assert.is_true(running:run())
+        for _ = 1, 4 do
+            assert.equal(200, ask("/pets").status)
+            assert.equal(403, ask("/admin").status)
+        end
+        assert.not_matches("no plan", running:log(), 1, true)
+    end)
+
     it("is one for one nginx: `init` is called once", function()
         running = front.new()
         front.write(running, "nginx.conf", (running:log("nginx.conf")

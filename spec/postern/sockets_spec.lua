@@ -110,4 +110,74 @@ describe("sockets", function()
         third:bind("127.0.0.1", port)
         assert.is_nil((third:listen(1, function() end)))
     end)
+
+    it("are watched together", function()
+        local watch = assert(sockets.watch())
+        local pairs_of, told = {}, {}
+        for i = 1, 2 do
+            local fds = assert(uv.socketpair(nil, nil, {}, {}))
+            pairs_of[i] = { fd = fds[1], other = add(uv.new_pipe(false)) }
+            assert(pairs_of[i].other:open(fds[2]))
+            pairs_of[i].number = assert(watch:add(fds[1], function()
+                told[#told + 1] = i
+                if pairs_of[i].takes then
+                    pairs_of[i].takes()
+                end
+            end))
+        end
+        assert.equal(2, watch.count)
+        watch:tell()
+        assert.same({}, told)
+        pairs_of[2].other:try_write("x")
+        watch:tell()
+        assert.same({ 2 }, told)
+        -- One that is left out by another, in the same breath, is not told.
+        pairs_of[1].other:try_write("x")
+        for i = 1, 2 do
+            pairs_of[i].takes = function()
+                local left = pairs_of[3 - i]
+                if left.number then
+                    watch:remove(left.fd, left.number)
+                    left.number = nil
+                end
+            end
+        end
+        told = {}
+        watch:tell()
+        watch:tell()
+        assert.equal(2, #told)
+        assert.equal(told[1], told[2])
+        assert.equal(1, watch.count)
+        assert.same({ nil, "the descriptor cannot be watched: Bad file descriptor" },
+                    { watch:add(-1, function() end) })
+        -- Numbers begin anew, but not those of what is still watched.
+        local _, last = next({ pairs_of[1].number, pairs_of[2].number })
+        local fds = assert(uv.socketpair(nil, nil, {}, {}))
+        watch.last = last - 1
+        local number = assert(watch:add(fds[1], function() end))
+        assert.equal(last + 1, number)
+        assert.equal(2, watch.count)
+        watch:remove(fds[1], number)
+        watch.last = 2 ^ 32 - 2
+        assert.equal(2 ^ 32 - 1, watch:add(fds[1], function() end))
+        assert.equal(0, watch.last)
+        uv.fs_close(fds[1])
+        uv.fs_close(fds[2])
+        watch:close()
+        for _, each in ipairs(pairs_of) do
+            uv.fs_close(each.fd)
+        end
+    end)
+
+    it("come with a clock, and with places among bounds", function()
+        local before = sockets.seconds()
+        assert.is_true(math.abs(before - uv.hrtime() / 1e9) < 5)
+        assert.is_true(sockets.seconds() >= before)
+        local bounds = sockets.bounds({ 1, 2.5, 4 })
+        local places = {}
+        for i, value in ipairs({ 0, 1, 1.5, 4, 5 }) do
+            places[i] = sockets.place(bounds, value)
+        end
+        assert.same({ 1, 1, 2, 3, 4 }, places)
+    end)
 end)

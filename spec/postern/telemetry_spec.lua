@@ -59,6 +59,8 @@ describe("what a server counts", function()
         local ask = counts:ask_for(first)
         assert.equal(ask, counts:ask_for(first))
         assert.equal(decision, ask({ takes = 0.5 }))
+        -- Less would be known of what is decided at once: with a log nothing is.
+        assert.is_nil(counts.at_once)
         first.id, first.traceparent = "2", nil
         ask({ takes = 2 })
         counts:ask_for(message({ id = "3", peer = "unix:", traceparent = "t", twice = true }))(
@@ -125,5 +127,22 @@ describe("what a server counts", function()
         assert.equal("2", value('postern_http_connections{worker="2"}', text))
         assert.equal("1", value('postern_policy_revision_info{source="estate",revision="r1"}',
             text))
+    end)
+
+    it("are decisions made at once, where they can be", function()
+        local at_once
+        reload.decide_plain = function(_, request)
+            time = time + request.takes
+            return unpack(at_once, 1, 2)
+        end
+        at_once = { decision }
+        assert.equal(decision, (counts.at_once({ takes = 0.002 })))
+        at_once = { nil, true }
+        assert.same({ nil, true }, { counts.at_once({ takes = 1 }) })
+        assert.equal("1", value('postern_decisions_total{policy_kind="resource",'
+            .. 'result="Allowed",reason="allow"}'))
+        assert.equal("0", value('postern_decision_duration_seconds_bucket{le="0.001"}'))
+        assert.equal("1", value('postern_decision_duration_seconds_bucket{le="0.0025"}'))
+        assert.equal("1", value("postern_decision_duration_seconds_count"))
     end)
 end)

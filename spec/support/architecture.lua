@@ -32,7 +32,7 @@ _M.LUA = {
     "audit", "response", "message", "connection", "connections", "telemetry", "routes",
     "protocol/operator", "protocol/options", "protocol/message", "protocol/peers",
     "settings/say", "settings/listener", "settings/admin", "settings", "protocol/mapping",
-    "protocol/call", "protocol/native", "protocol/verdict", "protocol/origin",
+    "protocol/call", "protocol/plain", "protocol/native", "protocol/verdict", "protocol/origin",
     "protocol/forward", "protocol/ext_authz", "protocol/opa", "protocol/catalogue",
     "protocol/entities", "protocol/search", "protocol/authzen", "protocols", "endpoints",
     "server", "resty/options", "resty/lint", "resty/reports", "resty/board", "resty/master",

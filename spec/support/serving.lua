@@ -20,10 +20,12 @@ local LONG = 5
 -- @tparam function handle of a message, may wait
 -- @tparam[opt] table limits of `postern.connections`
 -- @tparam[opt] string address
--- @tparam[opt] Context context of `postern.tls`, to speak TLS
--- @treturn Serving `host`, `front`, `logged`, `port`
-function _M.start(handle, limits, address, context)
-    local self = setmetatable({ logged = {}, ids = 0 }, Serving)
+-- @tparam[opt] table ways `watched`, whether descriptors are watched and read as the server does;
+-- `at_once`, a function that answers at once; `context` of `postern.tls`, to speak TLS
+-- @treturn Serving `host`, `front`, `logged`, `port`, and `watched`: how many streams were
+function _M.start(handle, limits, address, ways)
+    ways = ways or {}
+    local self = setmetatable({ logged = {}, ids = 0, watched = 0 }, Serving)
     local host = hosts.new({ log = function(line) self.logged[#self.logged + 1] = line end })
     self.host = host
     self.front = connections.new({
@@ -38,12 +40,17 @@ function _M.start(handle, limits, address, context)
         close_stream = function(stream) host.loop:close_handle(stream) end,
         later = function(fn) host.loop:turn(fn) end,
         log = function(line) host:log(line) end, note = function(line) host:log(line) end,
+        handle_at_once = ways.at_once,
+        watch_stream = ways.watched and function(stream, fn)
+            self.watched = self.watched + 1
+            return host.loop:readiness(stream, fn)
+        end,
     })
     host:block(function()
         self.listener = assert(listeners.bind(host, address or "127.0.0.1:0"))
         assert(self.listener:listen(function(stream, peer_of, credentials_of)
             self.front:accept(stream, { peer_of = peer_of, credentials_of = credentials_of },
-                context)
+                ways.context)
         end))
     end)
     self.port = tonumber(self.listener:name():match(":(%d+)$"))

@@ -21,6 +21,11 @@ local _M = {}
 
 local STOPPED = 0
 
+-- The way from a request to its answer is compiled as one piece, which is longer than LuaJIT takes
+-- unless it is told.
+local COMPILER = { "maxtrace=8000", "maxrecord=16000", "maxirconst=4000", "maxsnap=2000",
+                   "maxmcode=16384" }
+
 -- Seconds between two tellings: so old are the counts of other workers at most.
 local TELL = 1
 
@@ -255,6 +260,7 @@ end
 local function run_server(host, reload, settings, role)
     local worker
     local notify = notifier(host)
+    jit.opt.start(unpack(COMPILER))
     local server, why = servers.new({ host = host, reload = reload, settings = settings,
         worker = role and role.number, pid = processes.pid(),
         gather = role and function() return worker:gather() end })

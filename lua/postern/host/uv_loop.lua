@@ -3,10 +3,11 @@
 -- libuv's loop is the Lua state's; an object of this kind knows which handles on it are its own, so
 -- that closing it leaves none behind.
 --
--- *Dependencies*: luv, postern.task
+-- *Dependencies*: luv, postern.sockets, postern.task
 --
 -- @module postern.host.uv_loop
 local uv = require("luv")
+local sockets = require("postern.sockets")
 local tasks = require("postern.task")
 
 
@@ -187,6 +188,76 @@ function Loop:turn(fn)
 end
 
 
+local Readiness = {}
+Readiness.__index = Readiness
+
+
+-- Many descriptors are one handle: libuv would print a line for every peer that resets.
+local function watch_of(self)
+    local why
+    if self.watch then
+        return self.watch
+    end
+    self.watch, why = sockets.watch()
+    if not self.watch then
+        return nil, why
+    end
+    local watch = self.watch
+    self.watch_poll = self:adopt(uv.new_poll(watch.fd))
+    self.tell_watch = self:callback(function() watch:tell() end)
+    return watch
+end
+
+
+--- Begins to watch.
+-- @treturn boolean|nil true; nil where the system watches no more
+-- @treturn string why not
+function Readiness:start()
+    local loop = self.loop
+    local watch = loop.watch
+    if not self.number then
+        local number, why = watch:add(self.fd, self.fn)
+        if not number then
+            return nil, why
+        end
+        self.number = number
+        if watch.count == 1 then
+            loop.watch_poll:start("r", loop.tell_watch)
+        end
+    end
+    return true
+end
+
+
+--- Ends watching, until `start`. To be called before the stream is closed.
+function Readiness:stop()
+    local loop = self.loop
+    if self.number and loop.watch then
+        loop.watch:remove(self.fd, self.number)
+        self.number = nil
+        if loop.watch.count == 0 and not loop.watch_poll:is_closing() then
+            loop.watch_poll:stop()
+        end
+    end
+end
+
+
+--- Watches whether a stream can be read, for whoever reads its descriptor himself. The stream
+-- itself must not read meanwhile.
+-- @param stream connected
+-- @tparam function fn called when there is something to read, when the peer says nothing more, and
+-- when the connection is broken; it must not raise
+-- @treturn table|nil `fd`, `start()` and `stop()`; nil for what is no stream of libuv, or when
+-- nothing can be watched
+function Loop:readiness(stream, fn)
+    local fd = type(stream) == "userdata" and stream:fileno()
+    if not fd or not watch_of(self) then
+        return nil
+    end
+    return setmetatable({ loop = self, fd = fd, fn = fn, number = nil }, Readiness)
+end
+
+
 --- Waits for an operation, in a task; see `Tasks:await`.
 function Loop:await(seconds, begin)
     return self.tasks:await(seconds, begin)
@@ -241,6 +312,10 @@ end
 function Loop:close()
     for handle in pairs(self.handles) do
         self:close_handle(handle)
+    end
+    if self.watch then
+        self.watch:close()
+        self.watch = nil
     end
     if not self.tasks:inside() then
         self:run_until(function() return next(self.handles) == nil end)

@@ -401,10 +401,6 @@ end
 
 
 local function read_options(given)
-    local fault = options.fault(given, _M.OPTIONS)
-    if fault then
-        return nil, fault
-    end
     local self = { most = given.most or MOST }
     local err
     if given.url and not base_of(given.url) then
@@ -431,13 +427,12 @@ local function read_options(given)
 end
 
 
+local fault, open = options.reader("authzen", _M.OPTIONS, read_options)
+
 --- Says what is wrong with options.
 -- @tparam table|nil given
 -- @treturn string|nil nil when nothing is
-function _M.fault(given)
-    local _, fault = read_options(given or {})
-    return fault
-end
+_M.fault = fault
 
 
 --- Makes the protocol; raises when an option is wrong.
@@ -448,10 +443,7 @@ end
 -- a search that are decided for one answer (1000)
 -- @treturn AuthZen
 function _M.new(given)
-    local self, fault = read_options(given or {})
-    if not self then
-        error("authzen: " .. fault, 2)
-    end
+    local self = open(given)
     local base = given.url and base_of(given.url) or ""
     self.out, self.routes = json.writer(), routes_of(self, base)
     if given.url then

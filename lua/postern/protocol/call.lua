@@ -204,6 +204,16 @@ for name in pairs(READ) do
 end
 table.sort(_M.MEMBERS)
 
+--- Reads headers.
+-- @tparam Document doc
+-- @tparam number node
+-- @treturn table|nil names to lists of values
+-- @treturn table as for `read`
+function _M.headers(doc, node)
+    return headers_of(doc, node, "headers")
+end
+
+
 -- A plain call of an API has about so many.
 local USUAL = 8
 

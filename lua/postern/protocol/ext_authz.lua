@@ -83,11 +83,12 @@ local function scheme_of(self, message)
     if self.scheme ~= "x-forwarded-proto" then
         return self.scheme
     end
-    return single(message, self.scheme)
+    local scheme, err = single(message, self.scheme)
+    return scheme, err
 end
 
 
-local function read(self, message)
+local function read_by(make, self, message)
     if not self.peers:admits(message) then
         return nil, ("`%s` is none of the peers that may ask"):format(tostring(message.peer))
     end
@@ -109,7 +110,14 @@ local function read(self, message)
     if not call.scheme then
         return nil, err
     end
-    return origins.request(message, call, self)
+    local request
+    request, err = make(message, call, self)
+    return request, err
+end
+
+
+local function read(self, message)
+    return read_by(origins.request, self, message)
 end
 
 
@@ -117,10 +125,6 @@ end
 
 
 local function read_options(given)
-    local fault = options.fault(given, _M.OPTIONS)
-    if fault then
-        return nil, fault
-    end
     local err
     local self = {
         prefix = given.path_prefix, address = given.address, scheme = given.scheme,
@@ -141,13 +145,12 @@ local function read_options(given)
 end
 
 
+local fault, open = options.reader("ext_authz", _M.OPTIONS, read_options)
+
 --- Says what is wrong with options.
 -- @tparam table|nil given
 -- @treturn string|nil nil when nothing is
-function _M.fault(given)
-    local _, fault = read_options(given or {})
-    return fault
-end
+_M.fault = fault
 
 
 --- Makes the protocol; raises when an option is wrong.
@@ -158,10 +161,7 @@ end
 -- for a VPC endpoint
 -- @treturn ExtAuthz
 function _M.new(given)
-    local self, fault = read_options(given or {})
-    if not self then
-        error("ext_authz: " .. fault, 2)
-    end
+    local self = open(given)
     self.verdict = verdicts.new()
     return setmetatable(self, ExtAuthz)
 end
@@ -186,6 +186,25 @@ end
 -- @treturn string|nil why it is refused, for the operator, where no decision says so
 function ExtAuthz:handle(message, ask)
     return self.verdict:give(read, self, message, ask)
+end
+
+
+--- Answers a message at once, without waiting, where that can be done.
+-- @tparam table message
+-- @tparam function at_once decides a plain request without waiting, or answers nil; see
+-- `decide_plain` of `postern.estate`
+-- @treturn number|nil status; nil: ask `handle`, nothing was done
+-- @treturn {table,...} headers
+-- @treturn string|nil body
+-- @treturn string|nil for the operator, as of `handle`
+function ExtAuthz:handle_at_once(message, at_once)
+    local request = read_by(origins.passing, self, message)
+    local decision = request and at_once(request)
+    if not decision then
+        return nil
+    end
+    local status, headers, body, why = self.verdict:of(decision, message)
+    return status, headers, body, why
 end
 
 

@@ -4,7 +4,8 @@
 -- it was sent, `query` what follows its `?` (nil without one), `headers` names in lower case to
 -- lists of values, `endpoint` the path that it was led by, where there is one. A host may have a
 -- method `header(name)` besides, which answers the first value and how many lines there are without
--- making a table of all. Everything here answers nil and why rather than guess.
+-- making a table of all, and `single(name, most)`, which answers what `single` below does, or nil.
+-- Everything here answers nil and why rather than guess.
 --
 -- *Dependencies*: none
 --
@@ -26,7 +27,8 @@ local SPACE, TAB = (" "):byte(), ("\t"):byte()
 -- @treturn number how many there are
 function _M.header(message, name)
     if message.header then
-        return message:header(name)
+        local value, count = message:header(name) -- no tail call: compiled code takes only so many
+        return value, count
     end
     local values = message.headers[name]
     if not values then
@@ -44,6 +46,10 @@ local header = _M.header
 -- @treturn string|nil
 -- @treturn string why not
 function _M.single(message, name)
+    local found = message.single and message:single(name, LONGEST)
+    if found then
+        return found
+    end
     local value, count = header(message, name)
     if not value then
         return nil, ("the header `%s` is missing"):format(name)

@@ -11,16 +11,23 @@
 -- In a batch what cannot be read is a deny of its own, with `error`. What keeps the whole from
 -- being read is 400 with `message`, `line` and `column`.
 --
--- *Dependencies*: postern.document, postern.json, postern.protocol.call,
--- postern.protocol.message, postern.protocol.options, postern.protocol.peers
+-- Plain calls are decided at once where the host can do that: no document, hardly a table, and an
+-- answer that was written before.
+--
+-- *Dependencies*: postern.decision, postern.document, postern.json, postern.protocol.call,
+-- postern.protocol.message, postern.protocol.options, postern.protocol.peers,
+-- postern.protocol.plain
 --
 -- @module postern.protocol.native
+local new_table = require("table.new")
+local decisions = require("postern.decision")
 local document = require("postern.document")
 local json = require("postern.json")
 local calls = require("postern.protocol.call")
 local messages = require("postern.protocol.message")
 local options = require("postern.protocol.options")
 local peers = require("postern.protocol.peers")
+local plain = require("postern.protocol.plain")
 
 
 local _M = {}
@@ -59,13 +66,11 @@ local MOST_KEPT = 256
 
 
 local function read_options(given)
-    local fault = options.fault(given, _M.OPTIONS)
-    if fault then
-        return nil, fault
-    end
     local self = {
         prefix = given.prefix, most = given.most or MOST, kept = {}, count = 0,
         by_peer = given.client_certificate == "peer",
+        -- Texts of decisions by their seal, as long as that is in use.
+        sealed = setmetatable({}, { __mode = "k" }),
     }
     for _, name in ipairs({ "peers", "explain" }) do
         if given[name] then
@@ -83,13 +88,12 @@ local function read_options(given)
 end
 
 
+local fault, open = options.reader("native", _M.OPTIONS, read_options)
+
 --- Says what is wrong with options.
 -- @tparam table|nil given
 -- @treturn string|nil nil when nothing is
-function _M.fault(given)
-    local _, fault = read_options(given or {})
-    return fault
-end
+_M.fault = fault
 
 
 --- Makes the protocol; raises when an option is wrong.
@@ -100,10 +104,7 @@ end
 -- certificate is that of the TLS connection it came by (`request`: the one it tells of)
 -- @treturn Native
 function _M.new(given)
-    local self, fault = read_options(given or {})
-    if not self then
-        error("native: " .. fault, 2)
-    end
+    local self = open(given)
     self.out = json.writer()
     return setmetatable(self, Native)
 end
@@ -220,6 +221,18 @@ local function text_of(self, decision, explained)
 end
 
 
+-- The text of a decision that was made at once. They share it with all others of their seal.
+local function sealed_text(self, decision)
+    local seal = decisions.seal_of(decision)
+    local text = self.sealed[seal]
+    if not text then
+        text = write(self.out, decision, false)
+        self.sealed[seal] = text
+    end
+    return text
+end
+
+
 -- A request of a batch that cannot be read.
 local function unread_text(self, err)
     return self.out:reset():object()
@@ -247,8 +260,24 @@ end
 -- ---- Answering -------------------------------------------------------------
 
 
+local function read_document(self, body)
+    local doc, err = document.shared(body, "body")
+    if not doc then
+        return nil, refuse(self, 400, err.message, err)
+    end
+    return doc
+end
+
+
+-- The certificate that the peer has shown, as a request has it; nil when it has shown none.
+local function certificate_of(message)
+    local known = message.tls
+    return known and known.fingerprint and known or nil
+end
+
+
 -- A client that asks for itself has the certificate it has shown, and no other.
-local function read_call(self, doc, node, certificate)
+local function read_call(self, doc, node, message)
     local request, err = calls.read(doc, node)
     if request and self.by_peer then
         if request.client_certificate then
@@ -256,14 +285,26 @@ local function read_call(self, doc, node, certificate)
             return nil, { line = line, column = column, message = "`client_certificate` is that "
                 .. "of the connection here, and none of the request" }
         end
-        request.client_certificate = certificate
+        request.client_certificate = certificate_of(message)
     end
     return request, err
 end
 
 
-local function decide(self, doc, node, ask, explained, certificate)
-    local request, err = read_call(self, doc, node, certificate)
+-- The headers of a plain call are read when somebody wants to know; where it is known that a
+-- decision goes the long way, a document is the shorter one. A certificate is nothing plain.
+local function decide(self, message, ask, explained)
+    local body, request, err = message.body or "", nil, nil
+    if not message.never_at_once and not self.by_peer then
+        request = plain.read(body)
+    end
+    if not request then
+        local doc, status, headers, text, why = read_document(self, body)
+        if not doc then
+            return status, headers, text, why
+        end
+        request, err = read_call(self, doc, doc:root(), message)
+    end
     if not request then
         return refuse(self, 400, err.message, err)
     end
@@ -272,11 +313,11 @@ end
 
 
 -- The requests of a batch, and in the place of one that cannot be read the text of its answer.
-local function read_all(self, doc, node, certificate)
+local function read_all(self, doc, node, message)
     local list, count = {}, 0
     local at, stop = node + 1, doc:after(node)
     while at < stop do
-        local request, err = read_call(self, doc, at, certificate)
+        local request, err = read_call(self, doc, at, message)
         count = count + 1
         list[count] = request or unread_text(self, err)
         at = doc:after(at)
@@ -287,7 +328,12 @@ end
 
 -- Waiting for one of them, others may be answered: all are read before, and nothing is left in the
 -- writer meanwhile.
-local function decide_all(self, doc, node, ask, explained, certificate)
+local function decide_any(self, message, ask, explained)
+    local doc, status, headers, text, why = read_document(self, message.body or "")
+    if not doc then
+        return status, headers, text, why
+    end
+    local node = doc:root()
     if doc:kind(node) ~= "array" then
         return refuse(self, 400, ("the batch is %s: give a list of requests")
             :format(doc:describe(node)), { line = 1, column = 1 })
@@ -295,7 +341,7 @@ local function decide_all(self, doc, node, ask, explained, certificate)
         return refuse(self, 413, ("the batch has %d requests: at most %d are taken")
             :format(doc:length(node), self.most))
     end
-    local list, count = read_all(self, doc, node, certificate)
+    local list, count = read_all(self, doc, node, message)
     for i = 1, count do
         local request = list[i]
         if type(request) == "table" then
@@ -303,6 +349,39 @@ local function decide_all(self, doc, node, ask, explained, certificate)
         end
     end
     return 200, JSON_HEADERS, "[" .. table.concat(list, ",") .. "]"
+end
+
+
+-- A batch of plain calls, each at once where that can be done; nil where it is known that it
+-- cannot. Whoever decides at once may raise: then all are asked the other way.
+local function decide_plain(self, list, ask, at_once)
+    local texts = new_table(list.count, 0)
+    for i = 1, list.count do
+        local decision, never = at_once(plain.passing_item(list, i))
+        if decision then
+            texts[i] = sealed_text(self, decision)
+        elseif i == 1 and never then
+            return nil
+        else
+            texts[i] = text_of(self, ask(plain.item(list, i)), false)
+        end
+    end
+    plain.done(list)
+    return "[" .. table.concat(texts, ",") .. "]"
+end
+
+
+local function decide_all(self, message, ask, explained, at_once)
+    local list = at_once and not explained and not self.by_peer
+        and plain.list(message.body or "", self.most)
+    if not list then
+        return decide_any(self, message, ask, explained)
+    end
+    local ok, text = pcall(decide_plain, self, list, ask, at_once)
+    if ok and text then
+        return 200, JSON_HEADERS, text
+    end
+    return decide_any(self, message, ask, explained)
 end
 
 
@@ -347,14 +426,7 @@ local function decider_of(self, message)
 end
 
 
--- The certificate that the peer has shown, as a request has it; nil when it has shown none.
-local function certificate_of(message)
-    local known = message.tls
-    return known and known.fingerprint and known or nil
-end
-
-
-local function answer(self, message, ask)
+local function answer(self, message, ask, at_once)
     local decider = decider_of(self, message)
     if not decider then
         return refuse(self, 404, "Not Found")
@@ -372,11 +444,7 @@ local function answer(self, message, ask)
             return refuse(self, 403, "explanations are for listed peers")
         end
     end
-    local doc, err = document.shared(message.body or "", "body")
-    if not doc then
-        return refuse(self, 400, err.message, err)
-    end
-    return decider(self, doc, doc:root(), ask, explained, self.by_peer and certificate_of(message))
+    return decider(self, message, ask, explained, at_once)
 end
 
 
@@ -392,16 +460,43 @@ end
 --- Answers a message.
 -- @tparam table message see `postern.protocol.message`
 -- @tparam function ask decides a request
+-- @tparam[opt] function at_once decides a plain one without waiting, or answers nil; see
+-- `decide_plain` of `postern.estate`
 -- @treturn number status
 -- @treturn {table,...} headers, shared: not to be changed
 -- @treturn string body
 -- @treturn string|nil why it is refused, for the operator
-function Native:handle(message, ask)
-    local ok, status, headers, body, why = pcall(answer, self, message, ask)
+function Native:handle(message, ask, at_once)
+    local ok, status, headers, body, why = pcall(answer, self, message, ask, at_once)
     if not ok then
         return 500, JSON_HEADERS, FAILED, tostring(status)
     end
     return status, headers, body, why
+end
+
+
+--- Answers a message at once, without waiting, where that can be done.
+-- @tparam table message also with `span`, a method that answers where the body stands and how long
+-- it is
+-- @tparam function at_once as for `handle`
+-- @treturn number|nil status; nil: ask `handle`, nothing was done
+-- @treturn {table,...} headers, shared: not to be changed
+-- @treturn string body
+function Native:handle_at_once(message, at_once)
+    if self.by_peer or message.path ~= (self.prefix or message.endpoint or PREFIX)
+        or message:has_query() or refusal(self, message) then
+        return nil
+    end
+    local request = plain.passing(message:span())
+    if not request then
+        return nil
+    end
+    local decision, never = at_once(request)
+    if not decision then
+        message.never_at_once = never
+        return nil
+    end
+    return 200, JSON_HEADERS, sealed_text(self, decision)
 end
 
 

@@ -398,10 +398,6 @@ end
 
 
 local function read_options(given)
-    local fault = options.fault(given, _M.OPTIONS)
-    if fault then
-        return nil, fault
-    end
     local self = {}
     local err
     self.peers, err = peers.new(given.peers)
@@ -416,13 +412,12 @@ local function read_options(given)
 end
 
 
+local fault, open = options.reader("opa", _M.OPTIONS, read_options)
+
 --- Says what is wrong with options.
 -- @tparam table|nil given
 -- @treturn string|nil nil when nothing is
-function _M.fault(given)
-    local _, fault = read_options(given or {})
-    return fault
-end
+_M.fault = fault
 
 
 --- Makes the protocol; raises when an option is wrong.
@@ -431,10 +426,7 @@ end
 -- `postern.protocol.mapping`
 -- @treturn Opa
 function _M.new(given)
-    local self, fault = read_options(given or {})
-    if not self then
-        error("opa: " .. fault, 2)
-    end
+    local self = open(given)
     self.answer = answers.new({ fault = 503, format = "text", told = TOLD })
     self.out = json.writer()
     return setmetatable(self, Opa)

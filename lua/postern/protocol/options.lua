@@ -92,4 +92,36 @@ function _M.fault(options, spec)
 end
 
 
+--- Makes what reads the options of a protocol.
+-- @tparam string name of the protocol
+-- @tparam table spec as for `fault`
+-- @tparam function read `read(given)` answers what is kept of options that are as in `spec`, or nil
+-- and what is wrong with them
+-- @treturn function `fault(given)` answers what is wrong with options, nil when nothing is
+-- @treturn function `open(given)` answers what is kept; raises when an option is wrong, where
+-- whoever calls it was called
+function _M.reader(name, spec, read)
+    local function checked(given)
+        given = given or {}
+        local fault = _M.fault(given, spec)
+        if fault then
+            return nil, fault
+        end
+        return read(given)
+    end
+    local function fault(given)
+        local _, why = checked(given)
+        return why
+    end
+    local function open(given)
+        local kept, why = checked(given)
+        if not kept then
+            error(("%s: %s"):format(name, why), 3)
+        end
+        return kept
+    end
+    return fault, open
+end
+
+
 return _M

@@ -64,7 +64,7 @@ function _M.new(list)
     end
     local self = setmetatable({
         unix = false, certificates = false, any_certificate = false, names = {}, tokens = {},
-        ranges = {}, addresses = nil,
+        ranges = {}, addresses = nil, last_peer = nil, last_is_among = false,
     }, Peers)
     for _, text in ipairs(list) do
         local fault = type(text) ~= "string" and "give a list of texts" or add(self, text)
@@ -113,6 +113,15 @@ local function has_token(self, message)
 end
 
 
+-- Most messages come from whom the one before came from.
+local function is_among(self, peer)
+    if peer ~= self.last_peer then
+        self.last_peer, self.last_is_among = peer, self.addresses:match(peer) and true or false
+    end
+    return self.last_is_among
+end
+
+
 --- Whether a message comes from one of them.
 -- @tparam table message `peer`, `tls` (`{verified, subject, sans}` of the client's certificate) and
 -- `headers` of it
@@ -124,7 +133,7 @@ function Peers:admits(message)
             if self.unix then
                 return true
             end
-        elseif self.addresses and self.addresses:match(peer) then
+        elseif self.addresses and is_among(self, peer) then
             return true
         end
     end

@@ -94,6 +94,37 @@ describe("the loop of the libuv host", function()
         assert.same({ nil, "invalid argument" }, result)
     end)
 
+    it("tells when streams can be read, to whoever reads them", function()
+        local fds = assert(uv.socketpair(nil, nil, { nonblock = true }, {}))
+        local stream, other = loop:adopt(uv.new_pipe(false)), loop:adopt(uv.new_pipe(false))
+        stream:open(fds[1])
+        other:open(fds[2])
+        local told = 0
+        local readiness = assert(loop:readiness(stream, function() told = told + 1 end))
+        assert.equal(fds[1], readiness.fd)
+        local function turn()
+            told = 0
+            uv.run("nowait")
+            return told
+        end
+        readiness:start()
+        assert.equal(0, turn())
+        other:try_write("x")
+        assert.equal(1, turn())
+        assert.equal(1, turn()) -- nobody has read it
+        readiness:start() -- again: nothing changes
+        readiness:stop()
+        readiness:stop()
+        assert.equal(0, turn())
+        readiness:start()
+        assert.equal(1, turn())
+        local broken = setmetatable({ loop = loop, fd = -1, fn = print }, getmetatable(readiness))
+        assert.same({ nil, "the descriptor cannot be watched: Bad file descriptor" },
+                    { broken:start() })
+        assert.is_nil(loop:readiness({}, print)) -- TLS over a stream, say
+        readiness:stop()
+    end)
+
     -- Each as a program of its own: what luv does not survive would end the specs.
     it("lets a program end at any time", function()
         for _, text in ipairs({

@@ -56,7 +56,7 @@ describe("Envoy's question", function()
         assert.same({ "PUT", "/pets/7?a=1", "api.example.com", "192.0.2.7", "https" },
                     { answer.asked.method, answer.asked.raw_path, answer.asked.host,
                       answer.asked.peer, answer.asked.scheme })
-        assert.is_nil(answer.asked.headers["content-length"])
+        assert.is_nil(messages.told(answer.asked).headers["content-length"])
         answer = ask("DELETE", "/authz/pets/7")
         assert.same({ 403, "deny", { message = "Forbidden" } },
                     { answer.status, answer.headers["x-postern-decision"], answer.json })
@@ -172,5 +172,41 @@ describe("Envoy's question", function()
             assert.is_false(pcall(ext_authz.new, options(changes)))
         end
         assert.is_nil(ext_authz.fault(options()))
+    end)
+end)
+
+
+describe("Envoy's question at once", function()
+    it("is answered as otherwise", function()
+        local decide, asked = messages.asker(messages.estate([[
+account "111122223333" region "eu-central-1"
+api "pets" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" },
+             policy = "pets.json" }
+]], {
+            ["pets.json"] = [[{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+                "Principal":"*","Action":"*","Resource":"execute-api:/dev/*/pets/*"}]}]],
+        }))
+        local function at_once(path, peer, changes)
+            local headers = { host = "api.example.com", ["x-forwarded-for"] = "192.0.2.7",
+                              ["x-forwarded-proto"] = "https" }
+            for name, value in pairs(changes or {}) do
+                headers[name] = value or nil
+            end
+            local message = messages.message("GET", path, { headers = headers, peer = peer,
+                                                            id = "id-1" })
+            messages.answer(ENVOY, message, decide) -- and compares
+            local count = #asked
+            local status = messages.at_once(ENVOY, message, decide)
+            assert.equal(count, #asked)
+            return status
+        end
+        assert.equal(200, at_once("/authz/pets/7"))
+        assert.equal(200, at_once("/authz/pets/7?a=b"))
+        assert.equal(403, at_once("/authz/admin"))
+        assert.is_nil(at_once("/authz/pets/../x"))
+        assert.is_nil(at_once("/pets/7"))
+        assert.is_nil(at_once("/authz/pets/7", "192.0.2.1"))
+        assert.is_nil(at_once("/authz/pets/7", nil, { ["x-forwarded-for"] = false }))
+        assert.is_nil(at_once("/authz/pets/7", nil, { ["x-forwarded-proto"] = { "a", "b" } }))
     end)
 end)

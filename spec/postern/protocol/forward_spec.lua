@@ -162,7 +162,7 @@ for profile in pairs(SENT) do
             messages.answer(PROTOCOLS[profile], messages.message("GET", "/auth", {
                 headers = headers_of(profile, { headers = { cookie = "a=1" } }),
             }), ask_estate)
-            local headers = asked[1].headers
+            local headers = messages.told(asked[1]).headers
             assert.same({ { "a=1" }, { "api.example.com" } }, { headers.cookie, headers.host })
             for name in pairs(headers_of(profile)) do
                 local kept = name == "x-sent-from" or name == "x-forwarded-for"
@@ -257,5 +257,55 @@ describe("forwarded authorization", function()
             assert.is_false(pcall(forward.new, given(changes)))
         end
         assert.is_nil(forward.fault(given({})))
+    end)
+end)
+
+
+describe("forwarded authorization at once", function()
+    local estate = messages.estate([[
+account "111122223333" region "eu-central-1"
+api "pets" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" },
+             policy = "pets.json" }
+]], {
+        ["pets.json"] = [[{"Version":"2012-10-17","Statement":[
+            {"Effect":"Allow","Principal":"*","Action":"*","Resource":"execute-api:/dev/GET/pets/*",
+             "Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}]}]],
+    })
+    local decide, asked = messages.asker(estate)
+
+    for profile in pairs(SENT) do
+        it("says what it says otherwise, of the profile " .. profile, function()
+            local told = 0
+            for _, call in ipairs({ {}, {}, { target = "/pets/8?a=b" }, { target = "/admin" },
+                                    { address = "198.51.100.7" }, { method = "POST" },
+                                    { target = "/pets/../admin" }, { host = "a b" },
+                                    { scheme = "ftp" }, { address = "nobody" } }) do
+                local message = messages.message("GET", "/auth", {
+                    headers = headers_of(profile, call), id = "id-1" })
+                -- What is answered at once is compared there.
+                local general = messages.answer(PROTOCOLS[profile], message, decide)
+                local count = #asked
+                local status = messages.at_once(PROTOCOLS[profile], message, decide)
+                assert.equal(count, #asked)
+                assert.is_true(status == nil or status == general.status)
+                told = told + (status and 1 or 0)
+            end
+            assert.equal(6, told)
+        end)
+    end
+
+    it("is for listed peers, with each header once", function()
+        local function at_once(call, members)
+            members = members or {}
+            members.headers = headers_of("nginx", call)
+            return (messages.at_once(PROTOCOLS.nginx, messages.message("GET", "/auth", members),
+                                     decide))
+        end
+        assert.equal(200, at_once())
+        assert.is_nil(at_once(nil, { peer = "192.0.2.1" }))
+        for name in pairs(headers_of("nginx")) do
+            assert.is_nil(at_once({ headers = { [name] = false } }), name)
+            assert.is_nil(at_once({ headers = { [name] = { "a", "b" } } }), name)
+        end
     end)
 end)

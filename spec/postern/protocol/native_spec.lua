@@ -318,3 +318,122 @@ describe("a message of the native protocol", function()
         assert.is_nil(native.fault({ prefix = "/x" }))
     end)
 end)
+
+
+describe("a decision at once", function()
+    local estate = messages.estate([[
+account "111122223333" region "eu-central-1"
+api "open" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "dev" },
+             policy = "pets.json" }
+]], {
+        ["pets.json"] = [[{"Version":"2012-10-17","Statement":[
+            {"Effect":"Allow","Principal":"*","Action":"*",
+             "Resource":"execute-api:/dev/GET/pets*"}]}]],
+    })
+    local ask, asked = messages.asker(estate)
+
+    local function at_once(body, protocol, target, members)
+        return messages.at_once(protocol or PLAIN, messages.post(target or "/v1/decide", body,
+                                                                 members), ask)
+    end
+
+    before_each(function()
+        messages.answer(PLAIN, messages.post("/v1/decide", PETS), ask) -- its plan is made
+    end)
+
+    it("is the one that is made otherwise, of what the client says", function()
+        for _, request in ipairs({ PETS, OTHER }) do
+            local general = messages.answer(PLAIN, messages.post("/v1/decide", request), ask)
+            local count = #asked
+            local status, headers, body = at_once(request)
+            assert.same({ 200, general.body }, { status, body })
+            assert.is_true(headers.constant)
+            assert.equal(count, #asked)
+        end
+    end)
+
+    it("does not look at headers", function()
+        local with = { api = "open", method = "GET", path = "/dev/pets", headers = { A = "1" } }
+        assert.equal(200, (at_once(with)))
+        messages.answer(PLAIN, messages.post("/v1/decide", with), ask)
+        assert.same({ A = { "1" } }, messages.told(asked[#asked]).headers)
+    end)
+
+    it("is not for what has to be looked at", function()
+        for _, body in ipairs({ "", "{}", "[]", '{"api":1}', '{"api":"open","path":"/dev/pets"}x',
+                                '{"api":"open","path":"/dev/pets","context":{}}',
+                                '{"api":"open","path":"/dev//pets"}',
+                                '{"api":"open","path":"/dev/pets","headers":{"A":"","a":""}}' }) do
+            assert.is_nil((at_once(body)), body)
+        end
+        assert.is_nil((at_once(PETS, nil, "/v1/decide/batch")))
+        assert.is_nil((at_once(PETS, nil, "/v1/decide?explain=true")))
+        assert.is_nil((at_once(PETS, nil, "/v1/decide?")))
+        assert.is_nil((at_once(PETS, nil, nil, { headers = { ["content-type"] = "text/plain" } })))
+        assert.is_nil((at_once(PETS, nil, nil, { headers = { ["content-encoding"] = "gzip" } })))
+        assert.is_nil((messages.at_once(PLAIN, messages.message("PUT", "/v1/decide", {
+            body = PETS, headers = { ["content-type"] = "application/json" } }), ask)))
+    end)
+
+    it("is for those who may ask", function()
+        for _ = 1, 2 do
+            assert.equal(200, (at_once(PETS, GUARDED)))
+            assert.is_nil((at_once(PETS, GUARDED, nil, { peer = "192.0.2.1" })))
+        end
+    end)
+
+    it("is not for clients that are known by their certificate", function()
+        local own = native.new({ client_certificate = "peer" })
+        local tls = { verified = true, subject = "CN=a", fingerprint = "f" }
+        assert.is_nil((at_once(PETS, own, nil, { tls = tls })))
+        local passed = 0
+        local function passing(call)
+            passed = passed + 1
+            return estate:decide_plain(call)
+        end
+        for _, row in ipairs({ { "/v1/decide", PETS }, { "/v1/decide/batch", { PETS, OTHER } } }) do
+            local before = #asked
+            local status = own:handle(messages.post(row[1], row[2], { tls = tls }), ask, passing)
+            assert.equal(200, status)
+            for i = before + 1, #asked do
+                assert.equal(tls, asked[i].client_certificate)
+            end
+            assert.is_true(#asked > before)
+            assert.equal(0, passed)
+        end
+    end)
+
+    it("is made of each in a batch, and the others are asked", function()
+        local batch = { PETS, OTHER, { api = "open", method = "GET", path = "/dev/pets",
+                                       headers = { A = "1" } } }
+        local general = messages.answer(PLAIN, messages.post("/v1/decide/batch", batch), ask)
+        local calls, refuse_second = 0, false
+        local function some(request)
+            calls = calls + 1
+            if refuse_second and calls == 2 then
+                return nil, true
+            end
+            return estate:decide_plain(request)
+        end
+        local count = #asked
+        for _, refused in ipairs({ false, true }) do
+            calls, refuse_second = 0, refused
+            local status, _, body = PLAIN:handle(messages.post("/v1/decide/batch", batch), ask,
+                                                 some)
+            assert.same({ 200, general.body }, { status, body })
+            assert.equal(3, calls)
+        end
+        assert.equal(count + 1, #asked)
+        local _, _, other = PLAIN:handle(messages.post("/v1/decide/batch", batch), ask, function()
+            error("nobody should see this")
+        end)
+        assert.equal(general.body, other)
+        -- Where no decision is made at once, nobody goes on asking.
+        calls = 0
+        local _, _, body = PLAIN:handle(messages.post("/v1/decide/batch", batch), ask, function()
+            calls = calls + 1
+            return nil, true
+        end)
+        assert.same({ general.body, 1 }, { body, calls })
+    end)
+end)

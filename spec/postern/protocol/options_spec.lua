@@ -41,4 +41,30 @@ describe("options of a protocol", function()
         assert.equal("`name`: give a text", options.fault({ name = "" }, SPEC))
         assert.equal("the options are a string: give a table", options.fault("x", SPEC))
     end)
+
+    it("are read and kept, or refused where they were given", function()
+        local its_fault, open = options.reader("some", { most = { type = "count" } },
+            function(given)
+                if given.most == 7 then
+                    return nil, "`most`: not seven"
+                end
+                return { kept = given.most or 1 }
+            end)
+        local function new(given)
+            local self = open(given)
+            return self.kept
+        end
+        assert.same({ 1, 2 }, { new(), new({ most = 2 }) })
+        assert.is_nil(its_fault())
+        assert.is_nil(its_fault({ most = 2 }))
+        for why, given in pairs({ ["`most`: not seven"] = { most = 7 },
+                                  ["`most`: give a whole number, at least 1"] = { most = "x" } }) do
+            assert.equal(why, its_fault(given))
+            local line = debug.getinfo(1, "l").currentline + 1
+            local ok, raised = pcall(function() local made = new(given) return made end)
+            assert.is_false(ok)
+            assert.equal(("spec/postern/protocol/options_spec.lua:%d: some: %s"):format(line, why),
+                         (raised:gsub("^%./", "")))
+        end
+    end)
 end)

@@ -35,7 +35,7 @@ describe("the origin of a question", function()
             host = "api.example.com", scheme = "https", peer = "192.0.2.7",
             query = { { "a", "1" } },
             headers = { host = { "API.example.com:8443" }, cookie = { "a=1", "b=2" } },
-        }, request())
+        }, messages.told(request()))
     end)
 
     it("leaves the message as it is", function()

@@ -27,6 +27,17 @@ describe("peers", function()
         assert.is_false(admits({ "192.0.2.0/24" }, "127.0.0.1"))
     end)
 
+    it("are not taken for the one before", function()
+        local list = assert(peers.new({ "192.0.2.0/24" }))
+        for _, peer in ipairs({ "192.0.2.1", "192.0.2.1", "198.51.100.1", "198.51.100.1" }) do
+            for _ = 1, 2 do
+                assert.equal(peer == "192.0.2.1", list:admits({ peer = peer, headers = {} }))
+            end
+        end
+        assert.is_false(list:admits({ peer = "unix:", headers = {} }))
+        assert.is_false(list:admits({ headers = {} }))
+    end)
+
     it("are whoever opens the Unix socket", function()
         assert.is_true(admits({ "unix:" }, "unix:"))
         assert.is_true(admits({ "unix:" }, "unix:/run/x"))
