@@ -163,7 +163,7 @@ static bool find(const postern__scene *scene, const postern__rule *rule, postern
     if (finding->sure == POSTERN_MATCH_NONE && finding->possible == POSTERN_MATCH_NONE) return false;
     if (resource == POSTERN_UNKNOWN) doubt(finding, key);
     const postern__condition *conditions =
-        POSTERN__ITEMS(scene->set, conditions, postern__condition) + rule->conditions.first;
+        POSTERN__ITEMS(scene->set, conditions, postern__condition) + rule->tests;
     for (uint32_t i = 0; i < rule->conditions.count; i++) {
         postern_truth truth = test_condition(scene, &conditions[i], &key);
         if (truth == POSTERN_NO) return false;
