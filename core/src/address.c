@@ -20,13 +20,28 @@ static const char *read_decimal(const char *at, const char *end, unsigned limit,
     return at == start ? NULL : at;
 }
 
+/* The digit at `at`, more than 9 where there is none. */
+static inline unsigned digit_at(const char *at, const char *end) {
+    return at < end ? (unsigned)(unsigned char)*at - '0' : 10;
+}
+
+/* Digit by digit, without a loop over them: it is read for every request. A
+ * fourth digit is neither a dot nor the end. */
 static bool read_quad(const char *at, const char *end, uint32_t *out) {
     uint32_t value = 0;
     for (int octet = 0; octet < 4; octet++) {
-        unsigned number;
         if (octet > 0 && (at == end || *at++ != '.')) return false;
-        at = read_decimal(at, end, 255, &number);
-        if (at == NULL) return false;
+        unsigned number = digit_at(at, end), digit;
+        if (number > 9) return false;
+        if ((digit = digit_at(++at, end)) <= 9) {
+            if (number == 0) return false;
+            number = number * 10 + digit;
+            if ((digit = digit_at(++at, end)) <= 9) {
+                number = number * 10 + digit;
+                at++;
+                if (number > 255) return false;
+            }
+        }
         value = value << 8 | number;
     }
     *out = value;

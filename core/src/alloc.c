@@ -40,8 +40,7 @@ void postern__vector_free(postern__vector *vector) {
     vector->count = vector->capacity = 0;
 }
 
-bool postern__vector_reserve(postern__vector *vector, size_t more) {
-    if (more <= vector->capacity - vector->count) return true;
+bool postern__vector_grow(postern__vector *vector, size_t more) {
     size_t limit = PTRDIFF_MAX / vector->item_size;
     if (more > limit - vector->count) return false;
     size_t capacity = vector->capacity < 16 ? 16 : vector->capacity;

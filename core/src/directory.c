@@ -1,10 +1,11 @@
 #include "directory.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 struct key_slot {
     uint64_t key;
-    uint32_t first; /* of the named */
+    uint32_t first; /* of the named; of one, itself */
     uint32_t count; /* 0: empty */
 };
 
@@ -39,8 +40,8 @@ static void find_named(const struct head *head, const postern__directory_questio
     for (uint32_t i = 0; i < count; i++) {
         for (size_t at = keys[i] & mask; slots[at].count > 0; at = (at + 1) & mask) {
             if (slots[at].key != keys[i]) continue;
-            lookup->visit(lookup->context, named + slots[at].first, slots[at].count,
-                          POSTERN_ELEMENT_NONE);
+            const uint32_t *own = slots[at].count == 1 ? &slots[at].first : named + slots[at].first;
+            lookup->visit(lookup->context, own, slots[at].count, POSTERN_ELEMENT_NONE);
             break;
         }
     }
@@ -214,6 +215,7 @@ static bool file_rule(struct building *building, uint32_t number) {
     uint32_t least = by_resource < by_principal ? by_resource : by_principal;
     if (by_action < least) least = by_action;
     rule->mark = 0;
+    rule->tests = rule->conditions.first;
     if (least == 0) {
         figures->never++;
         return true;
@@ -299,23 +301,45 @@ static uint64_t condition_hash(const postern__directory_tables *tables,
     return text_hash(NULL, 0, hash);
 }
 
-static bool same_actions(const postern__directory_tables *tables, const postern__rule *a,
-                         const postern__rule *b) {
-    if (a->actions.count != b->actions.count) return false;
-    for (uint32_t i = 0; i < a->actions.count; i++) {
-        if (!same_template(tables, &tables->templates[a->actions.first + i],
-                           &tables->templates[b->actions.first + i])) {
+static bool same_actions(const postern__directory_tables *tables, postern__range a,
+                         postern__range b) {
+    for (uint32_t i = 0; i < a.count; i++) {
+        if (!same_template(tables, &tables->templates[a.first + i],
+                           &tables->templates[b.first + i])) {
             return false;
         }
     }
     return true;
 }
 
-static uint64_t actions_hash(const postern__directory_tables *tables, const postern__rule *rule) {
-    uint64_t hash = rule->actions.count;
-    for (uint32_t i = 0; i < rule->actions.count; i++) {
-        const postern__glob *glob = &tables->templates[rule->actions.first + i].glob;
+static uint64_t actions_hash(const postern__directory_tables *tables, postern__range range) {
+    uint64_t hash = range.count;
+    for (uint32_t i = 0; i < range.count; i++) {
+        const postern__glob *glob = &tables->templates[range.first + i].glob;
         hash = text_hash(tables->texts + glob->code, glob->length, hash);
+    }
+    return hash;
+}
+
+static bool same_principals(const postern__directory_tables *tables, postern__range a,
+                            postern__range b) {
+    for (uint32_t i = 0; i < a.count; i++) {
+        const postern__principal *x = &tables->principals[a.first + i];
+        const postern__principal *y = &tables->principals[b.first + i];
+        if (x->kind != y->kind || x->text_length != y->text_length ||
+            !postern__bytes_equal(tables->texts + x->text, tables->texts + y->text,
+                                  x->text_length)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t principals_hash(const postern__directory_tables *tables, postern__range range) {
+    uint64_t hash = range.count;
+    for (uint32_t i = 0; i < range.count; i++) {
+        const postern__principal *principal = &tables->principals[range.first + i];
+        hash = text_hash(tables->texts + principal->text, principal->text_length, hash);
     }
     return hash;
 }
@@ -326,23 +350,48 @@ static size_t table_room(size_t count) {
     return room;
 }
 
-/* Lists of actions that are equal become one, so that it stays in the caches. */
-static bool share_actions(postern__directory_tables *tables, postern__vector *table) {
+/* A list that statements have, and how lists of its kind are told apart. */
+struct list {
+    size_t member; /* of postern__rule: a range */
+    uint64_t (*hash)(const postern__directory_tables *tables, postern__range range);
+    bool (*same)(const postern__directory_tables *tables, postern__range a, postern__range b);
+};
+
+static postern__range *range_of(const struct list *list, postern__rule *rule) {
+    return (postern__range *)(void *)((char *)rule + list->member);
+}
+
+/* Lists that are equal become one, so that it stays in the caches. */
+static bool share_lists(postern__directory_tables *tables, const struct list *list,
+                        postern__vector *table) {
     size_t room = table_room(tables->rule_count);
     table->count = 0;
     uint32_t *first = postern__vector_push(table, NULL, room);
     if (first == NULL) return false;
     memset(first, 0, room * sizeof *first);
     for (uint32_t i = 0; i < tables->rule_count; i++) {
-        postern__rule *rule = &tables->rules[i];
-        size_t at = (size_t)actions_hash(tables, rule) & (room - 1);
-        while (first[at] != 0 && !same_actions(tables, &tables->rules[first[at] - 1], rule)) {
-            at = (at + 1) & (room - 1);
+        postern__range *range = range_of(list, &tables->rules[i]);
+        size_t at = (size_t)list->hash(tables, *range) & (room - 1);
+        for (; first[at] != 0; at = (at + 1) & (room - 1)) {
+            postern__range known = *range_of(list, &tables->rules[first[at] - 1]);
+            if (known.count != range->count || !list->same(tables, known, *range)) continue;
+            *range = known;
+            break;
         }
         if (first[at] == 0) first[at] = i + 1;
-        else rule->actions = tables->rules[first[at] - 1].actions;
     }
     return true;
+}
+
+/* A list of conditions is another one's when those are equal and as they stand. */
+static void share_tests(postern__directory_tables *tables, const uint32_t *kind) {
+    for (uint32_t i = 0; i < tables->rule_count; i++) {
+        postern__rule *rule = &tables->rules[i];
+        const uint32_t *own = kind + rule->conditions.first;
+        uint32_t same = 0;
+        while (same < rule->conditions.count && own[same] == own[0] + same) same++;
+        if (same > 0 && same == rule->conditions.count) rule->tests = own[0];
+    }
 }
 
 /* Two walks: how many are equal to the first of their kind, then a number for
@@ -371,6 +420,7 @@ static bool share_conditions(postern__directory_tables *tables, postern__vector 
         if (kind[i] != i) condition->memo = tables->conditions[kind[i]].memo;
         else condition->memo = condition->memo >= POSTERN__SHARED_FROM ? ++tables->memos : 0;
     }
+    share_tests(tables, kind);
     return true;
 }
 
@@ -404,7 +454,8 @@ static void fill_names(const struct building *building, char *base) {
             named[end] = namings[end].rule;
         }
         while (slots[at].count > 0) at = (at + 1) & mask;
-        slots[at] = (struct key_slot){namings[i].key, (uint32_t)i, (uint32_t)(end - i)};
+        uint32_t first = end - i == 1 ? namings[i].rule : (uint32_t)i;
+        slots[at] = (struct key_slot){namings[i].key, first, (uint32_t)(end - i)};
         i = end;
     }
 }
@@ -457,11 +508,19 @@ static bool lay_out(struct building *building, postern__vector *out) {
 
 void postern__directory_none(postern__directory_tables *tables) {
     tables->marks = tables->memos = 0;
-    for (size_t i = 0; i < tables->rule_count; i++) tables->rules[i].mark = 0;
+    for (size_t i = 0; i < tables->rule_count; i++) {
+        postern__rule *rule = &tables->rules[i];
+        rule->mark = 0;
+        rule->tests = rule->conditions.first;
+    }
     for (size_t i = 0; i < tables->condition_count; i++) tables->conditions[i].memo = 0;
 }
 
 bool postern__directory_build(postern__directory_tables *tables, postern__vector *out) {
+    static const struct list actions = {offsetof(postern__rule, actions), actions_hash,
+                                        same_actions};
+    static const struct list principals = {offsetof(postern__rule, principals), principals_hash,
+                                           same_principals};
     struct building building = {.tables = tables};
     postern__vector_init(&building.counters, sizeof(uint32_t), &out->allocator);
     postern__vector_init(&building.resources, sizeof(postern__filing), &out->allocator);
@@ -471,7 +530,9 @@ bool postern__directory_build(postern__directory_tables *tables, postern__vector
     tables->marks = tables->memos = 0;
     bool built = count_mentions(&building);
     for (uint32_t i = 0; built && i < tables->rule_count; i++) built = file_rule(&building, i);
-    built = built && lay_out(&building, out) && share_actions(tables, &building.counters) &&
+    built = built && lay_out(&building, out) &&
+            share_lists(tables, &actions, &building.counters) &&
+            share_lists(tables, &principals, &building.counters) &&
             share_conditions(tables, &building.counters);
     postern__vector_free(&building.counters);
     postern__vector_free(&building.resources);

@@ -24,7 +24,7 @@ void postern__scene_init(postern__scene *scene, const postern_set *set, postern_
 
 /* ---- Elements ------------------------------------------------------------*/
 
-postern_truth postern__action_matches(const postern__scene *scene, const postern__rule *rule) {
+static inline postern_truth action_matches(const postern__scene *scene, const postern__rule *rule) {
     const postern__template *templates =
         POSTERN__ITEMS(scene->set, templates, postern__template) + rule->actions.first;
     for (uint32_t i = 0; i < rule->actions.count; i++) {
@@ -35,19 +35,33 @@ postern_truth postern__action_matches(const postern__scene *scene, const postern
     return rule->not_action ? POSTERN_YES : POSTERN_NO;
 }
 
-postern_truth postern__resource_matches(const postern__scene *scene, const postern__rule *rule,
-                                        int32_t *key) {
+postern_truth postern__action_matches(const postern__scene *scene, const postern__rule *rule) {
+    return action_matches(scene, rule);
+}
+
+static inline postern_truth resource_matches(const postern__scene *scene, const postern__rule *rule,
+                                             int32_t *key) {
     const postern__template *templates =
         POSTERN__ITEMS(scene->set, templates, postern__template) + rule->resources.first;
     postern_truth any = POSTERN_NO;
     /* A trust policy speaks of the role it is attached to. */
     if (!rule->has_resource) return POSTERN_YES;
     for (uint32_t i = 0; i < rule->resources.count && any != POSTERN_YES; i++) {
+        if (templates[i].variables == 0) {
+            bool one = postern__glob_match(&templates[i].glob, scene->bench.pool.texts, scene->resource);
+            if (one) any = POSTERN_YES;
+            continue;
+        }
         postern_truth one =
             postern__template_match(&templates[i], &scene->bench, scene->resource, key);
         if (one != POSTERN_NO) any = one;
     }
     return rule->not_resource ? postern__truth_not(any) : any;
+}
+
+postern_truth postern__resource_matches(const postern__scene *scene, const postern__rule *rule,
+                                        int32_t *key) {
+    return resource_matches(scene, rule, key);
 }
 
 /* At a gateway endpoint a named account is its root user only (AWS PrivateLink
@@ -79,13 +93,9 @@ static void not_principal_finding(const postern__scene *scene, const postern__ru
     else out->possible = POSTERN_MATCH_WILD;
 }
 
-void postern__principal_finding(const postern__scene *scene, const postern__rule *rule,
-                                postern__finding *out) {
+static void some_principal_finding(const postern__scene *scene, const postern__rule *rule,
+                                   postern__finding *out) {
     *out = (postern__finding){POSTERN_MATCH_NONE, POSTERN_MATCH_NONE, -1};
-    if (!rule->has_principal) {
-        out->sure = POSTERN_MATCH_NA;
-        return;
-    }
     postern__principal_list list = postern__rule_principals(scene, rule);
     if (rule->not_principal) {
         not_principal_finding(scene, rule, &list, out);
@@ -93,6 +103,27 @@ void postern__principal_finding(const postern__scene *scene, const postern__rule
         postern__principal_match(&list, &scene->request->caller, &out->sure, &out->possible);
     }
     if (out->possible != POSTERN_MATCH_NONE) out->key = scene->set->principal_arn;
+}
+
+/* Nobody is named, or everybody and nobody else: then there is nothing to ask. */
+static inline postern_match plain_match(const postern__scene *scene, const postern__rule *rule) {
+    if (!rule->has_principal) return POSTERN_MATCH_NA;
+    const postern__principal *first =
+        POSTERN__ITEMS(scene->set, principals, postern__principal) + rule->principals.first;
+    bool everybody = !rule->not_principal && rule->principals.count == 1 &&
+                     first->kind == POSTERN__NAMES_ANYONE;
+    return everybody ? POSTERN_MATCH_WILD : POSTERN_MATCH_NONE;
+}
+
+static inline void principal_finding(const postern__scene *scene, const postern__rule *rule,
+                                     postern__finding *out) {
+    *out = (postern__finding){plain_match(scene, rule), POSTERN_MATCH_NONE, -1};
+    if (out->sure == POSTERN_MATCH_NONE) some_principal_finding(scene, rule, out);
+}
+
+void postern__principal_finding(const postern__scene *scene, const postern__rule *rule,
+                                postern__finding *out) {
+    principal_finding(scene, rule, out);
 }
 
 /* ---- A statement ---------------------------------------------------------*/
@@ -118,34 +149,33 @@ static postern_truth test_condition(const postern__scene *scene,
     return memo->truth;
 }
 
-/* `known`: an element that is known to match, and is not looked at. */
-static inline postern__finding find(const postern__scene *scene, const postern__rule *rule,
-                                    postern_element known) {
-    static const postern__finding nothing = {POSTERN_MATCH_NONE, POSTERN_MATCH_NONE, -1};
-    postern__finding finding;
+/* False when the statement clearly does not match; then there is no finding.
+ * `known`: an element that is known to match, and is not looked at. */
+static bool find(const postern__scene *scene, const postern__rule *rule, postern_element known,
+                 postern__finding *finding) {
     int32_t key = -1;
-    if (known != POSTERN_ELEMENT_ACTION && postern__action_matches(scene, rule) == POSTERN_NO) {
-        return nothing;
-    }
+    if (known != POSTERN_ELEMENT_ACTION && action_matches(scene, rule) == POSTERN_NO) return false;
     postern_truth resource = known == POSTERN_ELEMENT_RESOURCE
                                  ? POSTERN_YES
-                                 : postern__resource_matches(scene, rule, &key);
-    if (resource == POSTERN_NO) return nothing;
-    postern__principal_finding(scene, rule, &finding);
-    if (finding.sure == POSTERN_MATCH_NONE && finding.possible == POSTERN_MATCH_NONE) return nothing;
-    if (resource == POSTERN_UNKNOWN) doubt(&finding, key);
+                                 : resource_matches(scene, rule, &key);
+    if (resource == POSTERN_NO) return false;
+    principal_finding(scene, rule, finding);
+    if (finding->sure == POSTERN_MATCH_NONE && finding->possible == POSTERN_MATCH_NONE) return false;
+    if (resource == POSTERN_UNKNOWN) doubt(finding, key);
     const postern__condition *conditions =
-        POSTERN__ITEMS(scene->set, conditions, postern__condition) + rule->conditions.first;
+        POSTERN__ITEMS(scene->set, conditions, postern__condition) + rule->tests;
     for (uint32_t i = 0; i < rule->conditions.count; i++) {
         postern_truth truth = test_condition(scene, &conditions[i], &key);
-        if (truth == POSTERN_NO) return nothing;
-        if (truth == POSTERN_UNKNOWN) doubt(&finding, key);
+        if (truth == POSTERN_NO) return false;
+        if (truth == POSTERN_UNKNOWN) doubt(finding, key);
     }
-    return finding;
+    return true;
 }
 
 postern__finding postern__rule_finding(const postern__scene *scene, const postern__rule *rule) {
-    return find(scene, rule, POSTERN_ELEMENT_NONE);
+    static const postern__finding nothing = {POSTERN_MATCH_NONE, POSTERN_MATCH_NONE, -1};
+    postern__finding finding;
+    return find(scene, rule, POSTERN_ELEMENT_NONE, &finding) ? finding : nothing;
 }
 
 /* ---- The decision --------------------------------------------------------*/
@@ -166,8 +196,9 @@ static int32_t decide(postern_decision *decision, int32_t outcome) {
 static bool sweep_denies(const postern__scene *scene, postern_decision *decision) {
     const uint32_t *order = POSTERN__ITEMS(scene->set, order, uint32_t);
     for (uint32_t i = 0; i < scene->set->denies; i++) {
-        postern__finding finding =
-            postern__rule_finding(scene, postern__set_rule(scene->set, order[i]));
+        postern__finding finding;
+        const postern__rule *rule = postern__set_rule(scene->set, order[i]);
+        if (!find(scene, rule, POSTERN_ELEMENT_NONE, &finding)) continue;
         if (finding.sure != POSTERN_MATCH_NONE) {
             decision->statement = (int32_t)order[i];
             decision->key = -1;
@@ -188,8 +219,9 @@ static int32_t sweep_allows(const postern__scene *scene, postern_decision *decis
     const uint32_t *order = POSTERN__ITEMS(scene->set, order, uint32_t);
     postern_match possible = POSTERN_MATCH_NONE;
     for (uint32_t i = scene->set->denies; i < scene->set->rules.count; i++) {
-        postern__finding finding =
-            postern__rule_finding(scene, postern__set_rule(scene->set, order[i]));
+        postern__finding finding;
+        const postern__rule *rule = postern__set_rule(scene->set, order[i]);
+        if (!find(scene, rule, POSTERN_ELEMENT_NONE, &finding)) continue;
         /* Compared as they are, so that their order cannot change the answer. */
         if ((int32_t)finding.sure > decision->match) {
             decision->match = (int32_t)finding.sure;
@@ -265,7 +297,8 @@ static void judge(void *context, const uint32_t *rules, uint32_t count, postern_
             if (*mark == scene->notes->time) continue;
             *mark = scene->notes->time;
         }
-        postern__finding finding = find(scene, rule, known);
+        postern__finding finding;
+        if (!find(scene, rule, known, &finding)) continue;
         if (rule->effect == POSTERN_DENY) tally_deny(tally, rules[i], &finding);
         else tally_allow(tally, rules[i], &finding);
     }

@@ -254,42 +254,10 @@ static bool match_pieces(const unsigned char *p, const unsigned char *p_end, con
     }
 }
 
-static bool words_differ(const char *a, const char *b) {
-    uint64_t x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return x != y;
-}
-
-/* Whether two literal ends are equal, from behind: ARNs that differ share what
- * they start with. In place, since a call costs as much as the comparing. */
-static inline bool same_bytes(const char *a, const char *b, size_t length) {
-    if (length >= 8) {
-        for (; length > 8; length -= 8) {
-            if (words_differ(a + length - 8, b + length - 8)) return false;
-            if (length < 16) break; /* the first eight, once more in part */
-        }
-        return !words_differ(a, b);
-    }
-    while (length > 0) {
-        length--;
-        if (a[length] != b[length]) return false;
-    }
-    return true;
-}
-
-bool postern__glob_match(const postern__glob *glob, const char *block, postern_span text) {
-    const char *code = block + glob->code;
-    size_t head = glob->head, tail = glob->tail;
-    if (head == glob->length) return text.length == head && same_bytes(text.text, code, head);
-    if (text.length < head + tail || !same_bytes(text.text, code, head) ||
-        !same_bytes(text.text + text.length - tail, code + glob->length - tail, tail)) {
-        return false;
-    }
-    const unsigned char *p = (const unsigned char *)code + head;
-    const unsigned char *p_end = (const unsigned char *)code + glob->length - tail;
-    if (p_end - p == 1 && *p == POSTERN__RUN) return true; /* the most of them */
-    return match_pieces(p, p_end, text.text + head, text.text + text.length - tail);
+bool postern__glob_match_middle(const postern__glob *glob, const char *block, postern_span text) {
+    const unsigned char *code = (const unsigned char *)block + glob->code;
+    return match_pieces(code + glob->head, code + glob->length - glob->tail, text.text + glob->head,
+                        text.text + text.length - glob->tail);
 }
 
 /* ---- The public list of patterns ----------------------------------------

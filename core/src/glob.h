@@ -61,7 +61,22 @@ unsigned char postern__glob_confine(unsigned char byte, unsigned colons, bool en
 /* Measures `length` bytes of code at `offset` of `block`. */
 postern__glob postern__glob_measure(const char *block, size_t offset, size_t length);
 
-/* True when the whole text matches. `block` is what it was measured in. */
-bool postern__glob_match(const postern__glob *glob, const char *block, postern_span text);
+/* The same for what is between the literal ends, which are known to match. */
+bool postern__glob_match_middle(const postern__glob *glob, const char *block, postern_span text);
+
+/* True when the whole text matches. `block` is what it was measured in. In place,
+ * since for most patterns a call costs as much as the comparing. */
+static inline bool postern__glob_match(const postern__glob *glob, const char *block,
+                                       postern_span text) {
+    const char *code = block + glob->code;
+    size_t head = glob->head, tail = glob->tail, length = glob->length;
+    if (head == length) return text.length == head && postern__ends_equal(text.text, code, head);
+    if (text.length < head + tail || !postern__ends_equal(text.text, code, head) ||
+        !postern__ends_equal(text.text + text.length - tail, code + length - tail, tail)) {
+        return false;
+    }
+    if (head + tail + 1 == length && (unsigned char)code[head] == POSTERN__RUN) return true;
+    return postern__glob_match_middle(glob, block, text);
+}
 
 #endif

@@ -19,7 +19,9 @@ enum {
     /* Looking everywhere costs about as much as trying this many patterns, and
      * looking behind delimiters as much as these. */
     WORTH_EVERYWHERE = 12,
-    WORTH_DELIMITERS = 4
+    WORTH_DELIMITERS = 4,
+    /* Grams are counted roughly, in no more than 16 MiB. */
+    MOST_COUNTER_BITS = 23
 };
 
 #define NOTHING UINT32_MAX
@@ -48,7 +50,7 @@ struct head {
     uint32_t bloom, floating_bloom, slots, entries, ids; /* where they start */
     uint32_t bloom_bits, floating_bits, slot_bits;       /* logarithms of words and slots */
     uint16_t everywhere, delimited; /* the widths that are looked for, added up */
-    uint32_t unused[2];
+    uint32_t unused;
     struct place places[MOST_PLACES];
 };
 
@@ -71,9 +73,10 @@ static uint64_t gram_hash(const char *at, unsigned width, unsigned number) {
     return gram * UINT64_C(0xD6E8FEB86659FD93);
 }
 
-/* Two bits of one word. */
+/* Two bits of one word. The lowest bits of a hash do not know the last bytes of
+ * its gram: these stand high enough, and below those that find the word. */
 static uint64_t bloom_mask(uint64_t hash) {
-    return UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63);
+    return UINT64_C(1) << (hash >> 26 & 63) | UINT64_C(1) << (hash >> 32 & 63);
 }
 
 static size_t top_bits(uint64_t hash, uint32_t bits) {
@@ -82,12 +85,16 @@ static size_t top_bits(uint64_t hash, uint32_t bits) {
 
 /* ---- Searching -----------------------------------------------------------*/
 
+enum { FOLLOWED = 8 };
+
 struct search {
     const struct head *head;
     const char *base, *block;
     postern_span text;
     postern__index_visit *visit;
     void *context;
+    uint64_t followed[FOLLOWED]; /* hashes of floating grams */
+    uint32_t followed_count;
 };
 
 /* With variables only what is literal in front is known to be there. */
@@ -171,25 +178,32 @@ static void search_places(const struct search *search) {
 }
 
 /* Whether the bytes at `at` stood in the text before: what they lead to was
- * found there. */
-static inline bool was_before(const struct search *search, const char *at, unsigned width) {
+ * found there. The first few are remembered, which is all that most texts have. */
+static bool was_before(struct search *search, uint64_t hash, const char *at, unsigned width) {
+    for (uint32_t i = 0; i < search->followed_count; i++) {
+        if (search->followed[i] == hash) return true;
+    }
+    if (search->followed_count < FOLLOWED) {
+        search->followed[search->followed_count++] = hash;
+        return false;
+    }
     for (const char *before = at; before > search->text.text;) {
         if (memcmp(--before, at, width) == 0) return true;
     }
     return false;
 }
 
-static inline void search_floating(const struct search *search, const char *at, unsigned width) {
+static inline void search_floating(struct search *search, const char *at, unsigned width) {
     const struct head *head = search->head;
     uint64_t hash = gram_hash(at, width, FLOATING);
     if (!in_bloom(search->base + head->floating_bloom, head->floating_bits, hash)) return;
     size_t slot = top_bits(hash, head->slot_bits);
-    if (next_slot(search, hash, &slot) != NULL && !was_before(search, at, width)) {
+    if (next_slot(search, hash, &slot) != NULL && !was_before(search, hash, at, width)) {
         try_gram(search, hash);
     }
 }
 
-static inline void search_everywhere(const struct search *search, unsigned width) {
+static inline void search_everywhere(struct search *search, unsigned width) {
     if (search->text.length < width) return;
     const char *last = search->text.text + search->text.length - width;
     for (const char *at = search->text.text; at <= last; at++) search_floating(search, at, width);
@@ -204,14 +218,19 @@ static uint64_t bytes_that_are(uint64_t word, char c) {
     return ~(((other & low) + low) | other | low);
 }
 
+/* The first of eight bytes lowest; compilers make one load of it. */
+static uint64_t word_at(const unsigned char *at) {
+    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24 |
+           (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 |
+           (uint64_t)at[7] << 56;
+}
+
 /* A bit for each delimiter among the first 64 bytes, the lowest for the first. */
 static uint64_t delimiters_of(const char *text, size_t length) {
     uint64_t bits = 0;
     size_t at = 0;
     for (; at + 8 <= length && at < 64; at += 8) {
-        const unsigned char *bytes = (const unsigned char *)text + at;
-        uint64_t word = 0;
-        for (unsigned i = 0; i < 8; i++) word |= (uint64_t)bytes[i] << 8 * i; /* one load */
+        uint64_t word = word_at((const unsigned char *)text + at);
         uint64_t tops = bytes_that_are(word, ':') | bytes_that_are(word, '/');
         bits |= (tops >> 7) * UINT64_C(0x0102040810204080) >> 56 << at;
     }
@@ -230,7 +249,7 @@ static unsigned lowest_bit(uint64_t bits) {
 }
 
 /* Grams that start with a delimiter: a tenth of the places of an ARN. */
-static inline void search_delimited(const struct search *search, unsigned width) {
+static inline void search_delimited(struct search *search, unsigned width) {
     size_t length = search->text.length;
     for (size_t start = 0; start + width <= length; start += 64) {
         const char *chunk = search->text.text + start;
@@ -241,8 +260,14 @@ static inline void search_delimited(const struct search *search, unsigned width)
 
 void postern__index_find(const char *index, const char *block, postern_span text,
                          postern__index_visit *visit, void *context) {
-    struct search search = {(const struct head *)(const void *)index, index, block, text, visit,
-                            context};
+    struct search search;
+    search.head = (const struct head *)(const void *)index;
+    search.base = index;
+    search.block = block;
+    search.text = text;
+    search.visit = visit;
+    search.context = context;
+    search.followed_count = 0;
     const struct entry *entries = entries_of(&search);
     for (uint32_t i = 0; i < search.head->figures.rest; i++) try_entry(&search, &entries[i]);
     search_places(&search);
@@ -286,7 +311,7 @@ struct link {
 struct building {
     const char *block;
     postern__vector drafts, links, table, counters;
-    size_t counter_mask;
+    uint32_t counter_bits;
     struct head head;
 };
 
@@ -373,7 +398,7 @@ static void each_gram(struct building *building, struct draft *draft, bool all_f
 }
 
 static uint16_t *counter_of(struct building *building, uint64_t hash) {
-    return POSTERN__AT(&building->counters, uint16_t, (size_t)hash & building->counter_mask);
+    return POSTERN__AT(&building->counters, uint16_t, top_bits(hash, building->counter_bits));
 }
 
 static void count_gram(struct building *building, struct draft *draft, uint64_t hash,
@@ -492,8 +517,12 @@ static void let_float(struct building *building, struct draft *draft, bool delim
     draft->place = FLOATING;
     draft->hash = delimited ? draft->delimited : draft->floating;
     head->figures.floating++;
-    if (delimited) head->delimited |= (uint16_t)draft->width;
-    else head->everywhere |= (uint16_t)draft->width;
+    if (delimited) {
+        head->delimited |= (uint16_t)draft->width;
+    } else {
+        head->figures.everywhere++;
+        head->everywhere |= (uint16_t)draft->width;
+    }
 }
 
 /* Those that no place was found for float, or are tried always. */
@@ -522,15 +551,15 @@ static void settle(struct building *building) {
 
 static bool collect(struct building *building, const postern__filing *filings, size_t count) {
     size_t table = (size_t)1 << bits_for(2 * count + 1);
-    size_t counters = (size_t)1 << bits_for(64 * count + 1);
-    if (counters > (size_t)1 << 23) counters = (size_t)1 << 23;
+    uint32_t bits = bits_for(64 * count + 1);
+    building->counter_bits = bits < MOST_COUNTER_BITS ? bits : MOST_COUNTER_BITS;
+    size_t counters = (size_t)1 << building->counter_bits;
     if (postern__vector_push(&building->table, NULL, table) == NULL ||
         postern__vector_push(&building->counters, NULL, counters) == NULL) {
         return false;
     }
     memset(building->table.items, 0, table * sizeof(uint32_t));
     memset(building->counters.items, 0, counters * sizeof(uint16_t));
-    building->counter_mask = counters - 1;
     for (size_t i = 0; i < count; i++) {
         if (!add_filing(building, &filings[i])) return false;
     }

@@ -44,7 +44,8 @@ typedef struct postern__filing {
 typedef struct postern__index_figures {
     uint32_t patterns; /* different ones */
     uint32_t places;   /* fixed ones, each probed once */
-    uint32_t floating; /* patterns whose gram floats */
+    uint32_t floating; /* patterns whose gram floats, */
+    uint32_t everywhere; /* of those, the ones with one that begins with no `:` or `/` */
     uint32_t rest;     /* patterns without a gram: tried always */
 } postern__index_figures;
 

@@ -33,10 +33,9 @@ static postern__caller_kind sts_caller(const postern__arn *arn, postern_span *na
     return POSTERN__SESSION;
 }
 
-postern__caller postern__caller_parse(postern_span text, bool bounded) {
+postern__caller postern__caller_parse_text(postern_span text, bool bounded) {
     postern__caller caller = {.kind = POSTERN__OTHER, .bounded = bounded, .text = text};
     postern__arn arn;
-    if (postern__span_equal(text, POSTERN__SPAN("*"))) caller.kind = POSTERN__ANONYMOUS;
     if (!postern__arn_split(text, &arn) || !is_arn(&arn)) return caller;
     postern_span service = arn.part[POSTERN__ARN_SERVICE];
     if (postern__span_equal(service, POSTERN__SPAN("iam"))) {
@@ -169,7 +168,6 @@ static postern_truth match_one(const postern__principal_list *list,
                                postern_match *match) {
     postern_span text = {list->texts + principal->text, principal->text_length};
     postern_span name = {list->texts + principal->name, principal->name_length};
-    bool same = same_account(list, principal, caller);
     postern_truth truth = POSTERN_NO;
     *match = POSTERN_MATCH_NONE;
     switch ((postern__principal_kind)principal->kind) {
@@ -177,18 +175,21 @@ static postern_truth match_one(const postern__principal_list *list,
         *match = POSTERN_MATCH_WILD;
         return POSTERN_YES;
     case POSTERN__NAMES_ACCOUNT:
-        if (!same || (list->roots_only && caller->kind != POSTERN__ROOT_USER)) return POSTERN_NO;
+        if ((list->roots_only && caller->kind != POSTERN__ROOT_USER) ||
+            !same_account(list, principal, caller)) {
+            return POSTERN_NO;
+        }
         *match = POSTERN_MATCH_ACCOUNT;
         return POSTERN_YES;
     case POSTERN__NAMES_USER:
-        if (caller->kind == POSTERN__FEDERATED_USER && same &&
-            postern__span_equal(name, caller->name)) {
+        if (caller->kind == POSTERN__FEDERATED_USER && postern__span_equal(name, caller->name) &&
+            same_account(list, principal, caller)) {
             *match = POSTERN_MATCH_ROLE;
             return POSTERN_YES;
         }
         break;
     case POSTERN__NAMES_ROLE:
-        if (caller->kind == POSTERN__SESSION && same) {
+        if (caller->kind == POSTERN__SESSION && same_account(list, principal, caller)) {
             truth = match_role(list, text, name, caller);
         }
         if (truth != POSTERN_NO) *match = POSTERN_MATCH_ROLE;
@@ -200,7 +201,10 @@ static postern_truth match_one(const postern__principal_list *list,
         break;
     case POSTERN__NAMES_NOBODY: return POSTERN_NO;
     }
-    if (!postern__span_equal(text, caller->text)) return POSTERN_NO;
+    if (text.length != caller->text.length ||
+        !postern__ends_equal(text.text, caller->text.text, text.length)) {
+        return POSTERN_NO;
+    }
     *match = POSTERN_MATCH_DIRECT;
     return POSTERN_YES;
 }
@@ -237,11 +241,25 @@ postern_truth postern__principal_exempts(const postern__principal_list *list,
 
 enum key_kind { BY_TEXT, BY_ACCOUNT, BY_USER_NAME, BY_ROLE, BY_ROLE_NAME, BY_ROLE_ACCOUNT };
 
+static uint64_t mixed(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * UINT64_C(0xD6E8FEB86659FD93);
+    return hash ^ hash >> 32;
+}
+
+/* Eight bytes at a time; the length is in it, so that "a", "b" is not "ab", "". */
 static uint64_t hash_bytes(uint64_t hash, postern_span text) {
-    for (size_t i = 0; i < text.length; i++) {
-        hash = (hash ^ (unsigned char)text.text[i]) * UINT64_C(0x100000001B3);
+    uint64_t word = 0;
+    size_t at = 0;
+    for (; at + 8 <= text.length; at += 8) {
+        memcpy(&word, text.text + at, sizeof word);
+        hash = mixed(hash, word);
     }
-    return (hash ^ 0xFF) * UINT64_C(0x100000001B3); /* so that "a", "b" is not "ab", "" */
+    if (at > 0) {
+        memcpy(&word, text.text + text.length - 8, sizeof word); /* some of it again */
+    } else {
+        for (; at < text.length; at++) word = word << 8 | (unsigned char)text.text[at];
+    }
+    return mixed(mixed(hash, word), text.length);
 }
 
 static uint64_t key_of(enum key_kind kind, postern_span first, postern_span second) {

@@ -25,7 +25,13 @@ typedef struct postern__caller {
     postern_span name;    /* user, role, or federated name, without its path */
 } postern__caller;
 
-postern__caller postern__caller_parse(postern_span text, bool bounded);
+postern__caller postern__caller_parse_text(postern_span text, bool bounded);
+
+/* Most are anonymous, `*`. */
+static inline postern__caller postern__caller_parse(postern_span text, bool bounded) {
+    if (text.length != 1 || text.text[0] != '*') return postern__caller_parse_text(text, bounded);
+    return (postern__caller){.kind = POSTERN__ANONYMOUS, .bounded = bounded, .text = text};
+}
 
 typedef enum postern__principal_kind {
     POSTERN__NAMES_ANYONE,

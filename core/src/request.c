@@ -2,13 +2,18 @@
 
 #include "utf8.h"
 
+static void clear_cells(postern_request *request) {
+    postern__cell *cells = POSTERN__AT(&request->cells, postern__cell, 0);
+    for (uint32_t i = 0; i < request->set->symbols.count; i++) cells[i] = (postern__cell){0};
+    request->status = POSTERN_OK;
+    request->list = -1;
+}
+
 static void clear(postern_request *request) {
-    memset(request->cells.items, 0, request->set->symbols.count * sizeof(postern__cell));
+    clear_cells(request);
     request->values.count = request->texts.count = 0;
     request->principal.count = request->action.count = request->resource.count = 0;
     request->caller = postern__caller_parse(POSTERN__SPAN("*"), false);
-    request->status = POSTERN_OK;
-    request->list = -1;
 }
 
 /* The first failure stays: from then on the request is denied. */
@@ -32,16 +37,32 @@ static bool extend_notes(postern__vector *vector, size_t count) {
     return true;
 }
 
-int postern_request_bind(postern_request *request, const postern_set *set) {
-    if (!extend(&request->cells, set->symbols.count) || !extend(&request->scratch, set->room) ||
-        !extend_notes(&request->notes.marks, set->marks) ||
-        !extend_notes(&request->notes.memos, set->memos)) {
+/* Whether there is room already: nearly always. */
+static inline bool has_room(const postern_request *request, const postern_set *set) {
+    return request->set != NULL && set->symbols.count <= request->cells.count &&
+           set->room <= request->scratch.count && set->marks <= request->notes.marks.count &&
+           set->memos <= request->notes.memos.count;
+}
+
+static bool make_room(postern_request *request, const postern_set *set) {
+    return extend(&request->cells, set->symbols.count) && extend(&request->scratch, set->room) &&
+           extend_notes(&request->notes.marks, set->marks) &&
+           extend_notes(&request->notes.memos, set->memos);
+}
+
+static inline int bind(postern_request *request, const postern_set *set) {
+    if (!has_room(request, set) && !make_room(request, set)) {
         return broken(request, POSTERN_NO_MEMORY);
     }
     request->set = set;
     request->longest = 0; /* the room for it depended on the set before */
-    clear(request);
     return POSTERN_OK;
+}
+
+int postern_request_bind(postern_request *request, const postern_set *set) {
+    int status = bind(request, set);
+    if (status == POSTERN_OK) clear(request);
+    return status;
 }
 
 postern_request *postern_request_new(const postern_set *set, const postern_allocator *allocator,
@@ -95,21 +116,26 @@ static int check_text(postern_span text) {
 
 /* ---- Who, what, on what --------------------------------------------------*/
 
-static int replace(postern_request *request, postern__vector *vector, const char *text,
-                   size_t length) {
-    int status = check_text((postern_span){text, length});
+/* Makes `vector` as long as a text that is about to be put there. */
+static int make_way(postern_request *request, postern__vector *vector, postern_span text) {
+    int status = check_text(text);
     if (status != POSTERN_OK) return broken(request, status);
     vector->count = 0;
-    if (postern__vector_push(vector, text, length) == NULL) {
-        return broken(request, POSTERN_NO_MEMORY);
-    }
+    if (!postern__vector_reserve(vector, text.length + 1)) return broken(request, POSTERN_NO_MEMORY);
+    vector->count = text.length;
     return POSTERN_OK;
+}
+
+static int replace(postern_request *request, postern__vector *vector, postern_span text) {
+    int status = make_way(request, vector, text);
+    if (status == POSTERN_OK && text.length > 0) memcpy(vector->items, text.text, text.length);
+    return status;
 }
 
 int postern_request_principal(postern_request *request, const char *text, size_t length,
                               int32_t flags) {
     if ((flags & ~POSTERN_BOUNDED) != 0 || length == 0) return broken(request, POSTERN_MISUSE);
-    int status = replace(request, &request->principal, text, length);
+    int status = replace(request, &request->principal, (postern_span){text, length});
     if (status != POSTERN_OK) return status;
     postern_span own = {request->principal.items, length};
     request->caller = postern__caller_parse(own, (flags & POSTERN_BOUNDED) != 0);
@@ -117,16 +143,13 @@ int postern_request_principal(postern_request *request, const char *text, size_t
 }
 
 int postern_request_action(postern_request *request, const char *text, size_t length) {
-    int status = replace(request, &request->action, text, length);
-    if (status != POSTERN_OK) return status;
-    for (size_t i = 0; i < length; i++) {
-        request->action.items[i] = (char)postern__lower((unsigned char)request->action.items[i]);
-    }
-    return POSTERN_OK;
+    int status = make_way(request, &request->action, (postern_span){text, length});
+    if (status == POSTERN_OK) postern__copy_lower(request->action.items, text, length);
+    return status;
 }
 
 int postern_request_resource(postern_request *request, const char *text, size_t length) {
-    return replace(request, &request->resource, text, length);
+    return replace(request, &request->resource, (postern_span){text, length});
 }
 
 /* ---- Cells ---------------------------------------------------------------*/
@@ -152,11 +175,14 @@ static int push_value(postern_request *request, uint32_t key, postern_span text)
         status = POSTERN_LIMIT;
     }
     if (status != POSTERN_OK) return broken(request, status);
-    size_t start = request->texts.count;
-    postern__value *value = postern__vector_push(&request->values, NULL, 1);
-    if (value == NULL || postern__vector_push(&request->texts, text.text, text.length) == NULL) {
+    postern__vector *texts = &request->texts, *values = &request->values;
+    if (!postern__vector_reserve(values, 1) || !postern__vector_reserve(texts, text.length + 1)) {
         return broken(request, POSTERN_NO_MEMORY);
     }
+    size_t start = texts->count;
+    if (text.length > 0) memcpy(texts->items + start, text.text, text.length);
+    texts->count += text.length;
+    postern__value *value = POSTERN__AT(values, postern__value, values->count++);
     const postern__symbol *symbol = POSTERN__ITEMS(request->set, symbols, postern__symbol) + key;
     postern__value_parse(value, text, symbol->uses);
     value->text = (uint32_t)start;
@@ -210,30 +236,44 @@ int postern_request_unresolved(postern_request *request, uint32_t key) {
     return POSTERN_OK;
 }
 
-/* ---- For evaluation ------------------------------------------------------*/
+/* ---- Several sets --------------------------------------------------------*/
 
-postern__row postern__request_row(postern_request *request) {
-    return (postern__row){
-        .cells = POSTERN__AT(&request->cells, postern__cell, 0),
-        .values = POSTERN__AT(&request->values, postern__value, 0),
-        .texts = request->texts.items,
-        .scratch = request->scratch.items,
-    };
+int postern__request_turn(postern_request *request, const postern_set *set) {
+    int status = bind(request, set);
+    if (status == POSTERN_OK) clear_cells(request);
+    return status;
 }
 
-void postern__request_begin(postern_request *request) {
-    postern__notes *notes = &request->notes;
-    if (++notes->time != 0) return;
-    /* Once in four billion times: a note of so long ago would look new. */
+void postern__request_forget_values(postern_request *request) {
+    request->values.count = request->texts.count = 0;
+}
+
+int postern__request_put_shared(postern_request *request, uint32_t key, postern_span text,
+                                int32_t *index) {
+    int status = POSTERN_OK;
+    if (*index < 0) {
+        int32_t next = (int32_t)request->values.count;
+        status = push_value(request, key, text);
+        if (status == POSTERN_OK) *index = next;
+    } else {
+        const postern__symbol *symbol =
+            POSTERN__ITEMS(request->set, symbols, postern__symbol) + key;
+        postern__value *value = POSTERN__AT(&request->values, postern__value, *index);
+        postern__value_parse_more(value, text, symbol->uses);
+        status = reserve_scratch(request, text.length);
+    }
+    if (status != POSTERN_OK) return broken(request, status);
+    *POSTERN__AT(&request->cells, postern__cell, key) =
+        (postern__cell){POSTERN__SINGLE, (uint32_t)*index, 1};
+    return POSTERN_OK;
+}
+
+/* ---- For evaluation ------------------------------------------------------*/
+
+void postern__notes_restart(postern__notes *notes) {
     if (notes->marks.count > 0) memset(notes->marks.items, 0, notes->marks.count * sizeof(uint32_t));
     if (notes->memos.count > 0) {
         memset(notes->memos.items, 0, notes->memos.count * sizeof(postern__memo));
     }
     notes->time = 1;
-}
-
-int postern__request_ready(const postern_request *request, const postern_set *set) {
-    if (request->status != POSTERN_OK) return request->status;
-    if (request->set != set) return POSTERN_MISUSE;
-    return request->action.count > 0 && request->resource.count > 0 ? POSTERN_OK : POSTERN_MISUSE;
 }

@@ -45,14 +45,42 @@ struct postern_request {
     int32_t list;   /* the key whose list may be appended to, or -1 */
 };
 
+/* One call asked of several sets, see question.h. Turns to a set: every cell is
+ * absent; who, what, on what and the values stay. POSTERN_NO_MEMORY as of bind. */
+int postern__request_turn(postern_request *request, const postern_set *set);
+
+/* The values of the sets so far are forgotten. */
+void postern__request_forget_values(postern_request *request);
+
+/* Puts a value that other sets may have as well. `index` is where it is kept, -1
+ * before the first time; it is parsed for what this set asks and those did not. */
+int postern__request_put_shared(postern_request *request, uint32_t key, postern_span text,
+                                int32_t *index);
+
 /* The row as it is now; good until the next change of the request. */
-postern__row postern__request_row(postern_request *request);
+static inline postern__row postern__request_row(postern_request *request) {
+    return (postern__row){
+        .cells = POSTERN__AT(&request->cells, postern__cell, 0),
+        .values = POSTERN__AT(&request->values, postern__value, 0),
+        .texts = request->texts.items,
+        .scratch = request->scratch.items,
+    };
+}
+
+/* Once in four billion times, when a note of so long ago would look new. */
+void postern__notes_restart(postern__notes *notes);
 
 /* A new evaluation begins: what was noted before is forgotten. */
-void postern__request_begin(postern_request *request);
+static inline void postern__request_begin(postern_request *request) {
+    if (++request->notes.time == 0) postern__notes_restart(&request->notes);
+}
 
 /* POSTERN_OK when the request can be evaluated with `set`: made for it, not
  * broken, action and resource there. */
-int postern__request_ready(const postern_request *request, const postern_set *set);
+static inline int postern__request_ready(const postern_request *request, const postern_set *set) {
+    if (request->status != POSTERN_OK) return request->status;
+    if (request->set != set) return POSTERN_MISUSE;
+    return request->action.count > 0 && request->resource.count > 0 ? POSTERN_OK : POSTERN_MISUSE;
+}
 
 #endif

@@ -35,13 +35,15 @@ typedef struct postern__rule {
     bool not_principal;
     bool has_principal; /* Principal or NotPrincipal is there */
     bool has_resource;  /* so is Resource or NotResource */
+    uint32_t tests; /* the first of its conditions, or of equal ones of another */
+    uint32_t mark;  /* from 1, where the directory may lead to it twice; else 0 */
+    /* What is below is for explaining only. */
     uint32_t policy;
     uint32_t index;
     uint32_t sid; /* in the names */
     uint32_t sid_length;
     uint32_t line, column;
     uint32_t principal_line, action_line, resource_line;
-    uint32_t mark; /* from 1, where the directory may lead to it twice; else 0 */
 } postern__rule;
 
 /* Every table of a set: name and type of its items. */

@@ -14,6 +14,29 @@ static inline bool postern__bytes_equal(const void *a, const void *b, size_t len
     return length == 0 || memcmp(a, b, length) == 0;
 }
 
+static inline uint64_t postern__word_difference(const char *a, const char *b) {
+    uint64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x ^ y;
+}
+
+/* The same in place, from behind: ARNs that differ share what they start with. */
+static inline bool postern__ends_equal(const char *a, const char *b, size_t length) {
+    if (length < 8) {
+        while (length > 0 && a[length - 1] == b[length - 1]) length--;
+        return length == 0;
+    }
+    for (; length > 16; length -= 16) {
+        const char *x = a + length - 16, *y = b + length - 16;
+        if ((postern__word_difference(x, y) | postern__word_difference(x + 8, y + 8)) != 0) {
+            return false;
+        }
+    }
+    size_t last = length > 8 ? length - 8 : 0; /* overlaps the first, where they are not 16 */
+    return (postern__word_difference(a, b) | postern__word_difference(a + last, b + last)) == 0;
+}
+
 static inline bool postern__span_equal(postern_span a, postern_span b) {
     return a.length == b.length && postern__bytes_equal(a.text, b.text, a.length);
 }
@@ -38,6 +61,21 @@ static inline size_t postern__span_find(postern_span text, size_t from, char c) 
  * different names one. */
 static inline unsigned char postern__lower(unsigned char c) {
     return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : c;
+}
+
+/* Copies and folds. */
+static inline void postern__copy_lower(char *to, const char *from, size_t length) {
+    const uint64_t each = UINT64_C(0x0101010101010101), tops = each << 7;
+    size_t at = 0;
+    for (; at + 8 <= length; at += 8) { /* a top bit for each byte from A to Z */
+        uint64_t word, low;
+        memcpy(&word, from + at, sizeof word);
+        low = word & ~tops;
+        uint64_t upper = (low + each * (0x80 - 'A')) & ~(low + each * (0x7F - 'Z')) & ~word & tops;
+        word |= upper >> 2;
+        memcpy(to + at, &word, sizeof word);
+    }
+    for (; at < length; at++) to[at] = (char)postern__lower((unsigned char)from[at]);
 }
 
 static inline bool postern__span_equal_folded(postern_span a, postern_span b) {

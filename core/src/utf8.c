@@ -38,7 +38,26 @@ char *postern__point_put(char *to, uint32_t point) {
     return to;
 }
 
+/* The bytes of a text of eight or more, all of them "or"ed together, some twice. */
+static uint64_t joined(postern_span text) {
+    uint64_t all = 0, word;
+    for (size_t at = 0; at + 8 < text.length; at += 8) {
+        memcpy(&word, text.text + at, sizeof word);
+        all |= word;
+    }
+    memcpy(&word, text.text + text.length - 8, sizeof word);
+    return all | word;
+}
+
+static bool is_ascii(postern_span text) {
+    if (text.length >= 8) return (joined(text) & UINT64_C(0x8080808080808080)) == 0;
+    unsigned all = 0;
+    for (size_t at = 0; at < text.length; at++) all |= (unsigned char)text.text[at];
+    return all < 0x80;
+}
+
 bool postern__utf8_valid(postern_span text) {
+    if (is_ascii(text)) return true; /* nearly every text that is asked for */
     const char *at = text.text;
     const char *end = text.length > 0 ? at + text.length : at;
     while (at != end) {

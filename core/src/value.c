@@ -2,8 +2,8 @@
 
 #include "symbol.h"
 
-void postern__value_parse(postern__value *value, postern_span text, uint32_t uses) {
-    value->parsed = 0;
+void postern__value_read(postern__value *value, postern_span text, uint32_t uses) {
+    value->asked |= (uint16_t)uses;
     if ((uses & POSTERN__USE_ADDRESS) != 0 && postern__address_parse(text, &value->address)) {
         value->parsed |= POSTERN__USE_ADDRESS;
     }

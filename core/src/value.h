@@ -16,7 +16,8 @@ typedef struct postern__value {
     postern__instant instant; /* in `parsed`: the text may be no address */
     uint32_t text;            /* offset in the texts */
     uint32_t length;
-    uint32_t parsed;
+    uint16_t parsed;
+    uint16_t asked; /* the uses it was parsed for, whatever came of it */
     bool boolean;
 } postern__value;
 
@@ -40,8 +41,21 @@ typedef struct postern__row {
     char *scratch; /* room for the longest expansion of the set's templates */
 } postern__row;
 
+
 /* Parses `text` into the forms named by `uses` (POSTERN__USE_*). */
-void postern__value_parse(postern__value *value, postern_span text, uint32_t uses);
+void postern__value_read(postern__value *value, postern_span text, uint32_t uses);
+
+/* The same, but not again into those that it was parsed for before. */
+static inline void postern__value_parse_more(postern__value *value, postern_span text,
+                                             uint32_t uses) {
+    uses &= ~(uint32_t)value->asked;
+    if (uses != 0) postern__value_read(value, text, uses);
+}
+
+static inline void postern__value_parse(postern__value *value, postern_span text, uint32_t uses) {
+    value->parsed = value->asked = 0;
+    postern__value_parse_more(value, text, uses);
+}
 
 static inline postern_span postern__value_text(const postern__row *row,
                                                const postern__value *value) {

@@ -351,6 +351,10 @@ static void what_is_found_twice_has_a_mark(void) {
 #define IF(condition) \
     "{'Effect':'Allow','Action':'s3:*','Resource':'*','Condition':{" condition "}}"
 
+#define FOR(who, condition)                                                        \
+    "{'Effect':'Allow','Principal':{'AWS':'arn:aws:iam::111122223333:user/" who "'}," \
+    "'Action':'s3:*','Resource':'*','Condition':{" condition "}}"
+
 /* Equal in all that is asked, whatever the place and the order of keys. */
 static void equal_conditions_share_an_answer(void) {
     static const char *const statements[] = {
@@ -375,6 +379,28 @@ static void equal_conditions_share_an_answer(void) {
     const postern__condition *conditions = POSTERN__ITEMS(set, conditions, postern__condition);
     CHECK(set->conditions.count == 16 && set->memos == 2);
     for (uint32_t i = 0; i < 16; i++) CHECK(conditions[i].memo == memos[i]);
+    postern_set_free(set);
+}
+
+/* Equal lists are one; conditions still say where each stands. */
+static void equal_lists_are_one(void) {
+    static const char *const statements[] = {
+        FOR("anna", "'Null':{'aws:username':true},'StringEquals':{'aws:userid':'x'}"),
+        FOR("otto", "'StringEquals':{'aws:userid':'x'}"),
+        FOR("anna", "'Null':{'aws:username':true},'StringEquals':{'aws:userid':'x'}"),
+        FOR("anna", "'StringEquals':{'aws:userid':'x'},'Null':{'aws:username':true}"),
+        FOR("otto", "'Null':{'aws:username':true},'StringEquals':{'aws:userid':'y'}"),
+    };
+    postern_set *set = set_of_statements(POSTERN_RESOURCE, statements, 5);
+    const postern__rule *rules = POSTERN__ITEMS(set, rules, postern__rule);
+    CHECK(rules[2].principals.first == rules[0].principals.first);
+    CHECK(rules[4].principals.first == rules[1].principals.first);
+    CHECK(rules[1].principals.first != rules[0].principals.first);
+    CHECK(rules[4].actions.first == rules[0].actions.first);
+    CHECK(rules[2].tests == rules[0].tests && rules[2].conditions.first == 3);
+    CHECK(rules[1].tests == rules[0].tests + 1);
+    CHECK(rules[3].tests == rules[3].conditions.first); /* in another order */
+    CHECK(rules[4].tests == rules[4].conditions.first); /* one is its own */
     postern_set_free(set);
 }
 
@@ -536,7 +562,7 @@ TEST_MAIN(
     RUN(a_star_in_a_list_is_tried_always);
     RUN(what_is_found_twice_has_a_mark);
     RUN(equal_conditions_share_an_answer);
-    RUN(versions_do_not_share_an_answer);
+    RUN(equal_lists_are_one); RUN(versions_do_not_share_an_answer);
     RUN(answers_are_forgotten);
     RUN(large_sets_have_one);
     RUN(a_builder_builds_again);

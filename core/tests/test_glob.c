@@ -526,6 +526,33 @@ static void literal_ends_are_measured(void) {
     }
 }
 
+/* Literal ends of every length, and one byte of them that differs, which are
+ * compared by words. */
+static void every_byte_of_an_end_counts(void) {
+    char text[80], pattern[80];
+    for (size_t length = 1; length <= 70; length++) {
+        for (int form = 0; form < 3; form++) { /* whole, `head*`, `*tail` */
+            size_t star = form == 0 ? 0 : 1;
+            for (size_t i = 0; i < length; i++) {
+                text[i] = (char)('a' + i % 26);
+                pattern[i + (form == 2)] = text[i];
+            }
+            if (form == 1) pattern[length] = '*';
+            if (form == 2) pattern[0] = '*';
+            postern_span one = {pattern, length + star};
+            postern_glob *glob = postern_glob_new(&one, 1, POSTERN_GLOB_TEXT, NULL, NULL);
+            CHECK(postern_glob_match(glob, text, length) == 0);
+            CHECK(postern_glob_match(glob, text, length - 1) == POSTERN_NO_MATCH);
+            for (size_t i = 0; i < length; i++) {
+                text[i] ^= 1;
+                CHECK(postern_glob_match(glob, text, length) == POSTERN_NO_MATCH);
+                text[i] ^= 1;
+            }
+            postern_glob_free(glob);
+        }
+    }
+}
+
 static void wildcards_are_confined(void) {
     for (unsigned colons = 0; colons < 8; colons++) {
         bool before = colons < 5;
@@ -648,6 +675,7 @@ TEST_MAIN(
     RUN(patterns_become_code);
     RUN(patterns_that_are_not_utf8_are_refused);
     RUN(literal_ends_are_measured);
+    RUN(every_byte_of_an_end_counts);
     RUN(wildcards_are_confined);
     RUN(the_first_of_a_list_matches);
     RUN(patterns_of_a_list_are_apart);

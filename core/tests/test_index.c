@@ -269,17 +269,18 @@ static void finds_what_trying_each_finds(void) {
 static void grams_are_chosen_where_patterns_differ(void) {
     static const struct {
         const char *format;
-        uint32_t floating, places;
+        uint32_t floating, everywhere, places;
     } rows[] = {
-        {"arn:aws:execute-api:eu-central-1:111122223333:api%05u/live/GET/*", 0, 2},
-        {"*:some/role-%05u", 0, 1},
-        {"*:some/role-%05u/*", 1000, 0},
-        {"*:%05u/role/*", 1000, 0}, /* behind a delimiter */
-        {"*/%04u*", 1000, 0},       /* and narrow */
-        {"%05u", 0, 2}, /* 4 bytes of 5 */
+        {"arn:aws:execute-api:eu-central-1:111122223333:api%05u/live/GET/*", 0, 0, 2},
+        {"*:some/role-%05u", 0, 0, 1},
+        {"*:some/role-%05u/*", 1000, 1000, 0},
+        {"*:%05u/role/*", 1000, 0, 0}, /* behind a delimiter */
+        {"*:a%05ub*", 1000, 0, 0},     /* which the last of eight bytes tells apart */
+        {"*/%04u*", 1000, 0, 0},       /* and narrow */
+        {"%05u", 0, 0, 2}, /* 4 bytes of 5 */
         {"arn:aws:s3:::a-very-long-bucket-name-that-takes-up-all-the-room-that-there-is/and-then-"
          "a-path-that-goes-on-and-on-and-on-for-as-long-as-it-can/%05u/*",
-         0, 2},
+         0, 0, 2},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct shelf shelf;
@@ -296,6 +297,7 @@ static void grams_are_chosen_where_patterns_differ(void) {
         postern__index_figures figures = postern__index_figures_of(index_of(&shelf));
         CHECK_ROW(figures.patterns == 1000 && figures.rest == 0, rows[i].format);
         CHECK_ROW(figures.floating == rows[i].floating, rows[i].format);
+        CHECK_ROW(figures.everywhere == rows[i].everywhere, rows[i].format);
         CHECK_ROW(figures.places <= rows[i].places, rows[i].format);
         CHECK_ROW(figures.places > 0 || figures.floating > 0, rows[i].format);
         for (uint32_t k = 0; k < 40; k++) {
@@ -382,6 +384,29 @@ static void repeated_grams_are_followed_once(void) {
     shelf_free(&shelf);
 }
 
+/* However many there are: more than a search remembers. */
+static void many_repeated_grams_are_followed_once(void) {
+    struct shelf shelf;
+    struct text_buffer text = {.length = 0};
+    shelf_init(&shelf, NULL);
+    for (uint32_t i = 0; i < 100; i++) {
+        char pattern[64];
+        snprintf(pattern, sizeof pattern, "*%u-%u-*", 1000 + i, 1000 + i);
+        file(&shelf, span(pattern), i);
+    }
+    for (uint32_t i = 0; i < 24; i++) {
+        char piece[64];
+        uint32_t number = 1000 + i % 12;
+        snprintf(piece, sizeof piece, "%u-%u-", number, number);
+        append(&text, piece);
+    }
+    CHECK(build(&shelf));
+    CHECK(postern__index_figures_of(index_of(&shelf)).floating == 100);
+    const uint32_t *found = find(&shelf, (postern_span){text.text, text.length});
+    for (uint32_t i = 0; i < 100; i++) CHECK(found[i] == (i < 12));
+    shelf_free(&shelf);
+}
+
 static void survives_failing_memory(void) {
     struct shelf shelf;
     shelf_init(&shelf, NULL);
@@ -416,5 +441,6 @@ TEST_MAIN(
     RUN(grams_are_chosen_where_patterns_differ);
     RUN(variables_may_be_anything);
     RUN(repeated_grams_are_followed_once);
+    RUN(many_repeated_grams_are_followed_once);
     RUN(survives_failing_memory)
 )

@@ -105,6 +105,69 @@ static void the_pieces_are_one_resource(void) {
     free_fixture(&f);
 }
 
+/* A value that two sets have is kept once, and read for each as that set asks. */
+static void sets_share_values(void) {
+    static const char same_text[] =
+        "{'Statement':[{'Effect':'Allow','Principal':'*','Action':'*','Resource':'*',"
+        "'Condition':{'StringEquals':{'aws:SourceIp':'10.1.2.3'}}}]}";
+    fixture f = new_fixture();
+    postern_set *text = set_of_type(POSTERN_RESOURCE, POSTERN_STRUCTURAL, same_text);
+    int32_t wild = answer(POSTERN_ALLOWED, POSTERN_MATCH_WILD);
+    f.question.ask_count = 3;
+    f.question.asks[2] = f.question.asks[0]; /* addresses, behind the text and before it */
+    f.question.asks[1] = f.question.asks[0];
+    f.question.asks[1].set = text;
+    memset(f.question.asks[1].values, -1, sizeof f.question.asks[1].values);
+    f.question.asks[1].values[0] = PEER;
+    CHECK(postern_question_ask(&f.question, f.request) == (wild | wild << 5 | wild << 10));
+    f.question.asks[0] = f.question.asks[1];
+    CHECK(postern_question_ask(&f.question, f.request) == (wild | wild << 5 | wild << 10));
+    f.question.values[PEER] = span("10.1.2.4");
+    CHECK(postern_question_ask(&f.question, f.request) == wild << 10);
+    f.question.values[PEER] = span("nowhere");
+    CHECK(postern_question_ask(&f.question, f.request) == 0);
+    postern_set_free(text);
+    free_fixture(&f);
+}
+
+/* The caller of an ask is its own, whoever asked before. */
+static void callers_take_turns(void) {
+    fixture f = new_fixture();
+    int32_t direct = answer(POSTERN_ALLOWED, POSTERN_MATCH_DIRECT);
+    const char *alice = "arn:aws:iam::111122223333:user/alice";
+    f.question.ask_count = 4;
+    for (int i = 0; i < 4; i++) {
+        f.question.asks[i] = f.question.asks[1];
+        f.question.asks[i].set = f.second;
+        f.question.asks[i].principal = span(alice);
+    }
+    f.question.asks[1].principal.length--; /* the same text, but for its end */
+    int32_t others = direct | direct << 10 | direct << 15;
+    CHECK(postern_question_ask(&f.question, f.request) == others);
+    f.question.asks[1].principal = span("*");
+    CHECK(postern_question_ask(&f.question, f.request) == others);
+    free_fixture(&f);
+}
+
+/* NotPrincipal exempts nobody who has a boundary: what one ask says of that is
+ * not what the next does. */
+static void boundaries_take_turns(void) {
+    static const char all_but_alice[] =
+        "{'Statement':[{'Effect':'Deny','NotPrincipal':{'AWS':["
+        "'arn:aws:iam::111122223333:user/alice','111122223333']},'Action':'*','Resource':'*'},"
+        "{'Effect':'Allow','Principal':'*','Action':'*','Resource':'*'}]}";
+    fixture f = new_fixture();
+    postern_set *set = set_of_type(POSTERN_RESOURCE, POSTERN_STRUCTURAL, all_but_alice);
+    int32_t wild = answer(POSTERN_ALLOWED, POSTERN_MATCH_WILD);
+    int32_t denied = answer(POSTERN_EXPLICITLY_DENIED, 0);
+    f.question.asks[0] = f.question.asks[1];
+    f.question.asks[0].set = f.question.asks[1].set = set;
+    f.question.asks[1].flags = POSTERN_BOUNDED;
+    CHECK(postern_question_ask(&f.question, f.request) == (wild | denied << 5));
+    postern_set_free(set);
+    free_fixture(&f);
+}
+
 /* Each change of the question makes it one that nobody answers. */
 static void what_cannot_be_asked_is_no_answer(void) {
     fixture f = new_fixture();
@@ -176,5 +239,6 @@ static void no_memory_is_no_answer(void) {
 }
 
 TEST_MAIN(RUN(every_set_answers); RUN(the_pieces_are_one_resource);
+          RUN(sets_share_values); RUN(callers_take_turns); RUN(boundaries_take_turns);
           RUN(what_cannot_be_asked_is_no_answer); RUN(a_set_of_many_keys_is_not_asked);
           RUN(no_memory_is_no_answer))

@@ -206,6 +206,22 @@ static void misuse_breaks_it(void) {
     postern_set_free(set);
 }
 
+/* Of each byte that there is, at each place of a word, only A to Z change. */
+static void actions_are_folded(void) {
+    char text[32], folded[32];
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 0; at < 20; at++) {
+            memset(text, 'm', 20);
+            memset(folded, 'm', 20);
+            text[at] = folded[at] = (char)byte;
+            if (byte >= 'A' && byte <= 'Z') folded[at] = (char)(byte - 'A' + 'a');
+            char copy[32];
+            postern__copy_lower(copy, text, 20);
+            CHECK(memcmp(copy, folded, 20) == 0);
+        }
+    }
+}
+
 static void action_and_resource_are_required(void) {
     postern_set *set = open_set();
     postern_request *request = postern_request_new(set, NULL, NULL);
@@ -511,7 +527,7 @@ static void bind_keeps_its_set_without_memory(void) {
 
 TEST_MAIN(RUN(keys_are_where_the_tests_think); RUN(bad_text_breaks_any_field);
           RUN(long_text_breaks_any_field); RUN(too_many_values_break_it); RUN(misuse_breaks_it);
-          RUN(action_and_resource_are_required); RUN(a_request_belongs_to_one_set);
+          RUN(actions_are_folded); RUN(action_and_resource_are_required); RUN(a_request_belongs_to_one_set);
           RUN(cells_hold_what_was_put_last); RUN(values_are_parsed_once); RUN(text_is_copied);
           RUN(reset_makes_it_new); RUN(the_second_request_allocates_nothing);
           RUN(every_allocation_may_fail); RUN(scratch_has_room_for_the_longest_value);

@@ -1,5 +1,7 @@
 #include "utf8.h"
 
+#include <stdlib.h>
+
 #include "test.h"
 
 /* ---- One code point ----------------------------------------------------- */
@@ -44,6 +46,22 @@ static void what_is_written_is_read(void) {
     }
     CHECK(good == points);
     CHECK(points == 0x110000 - 0x800);
+}
+
+/* One byte that is not ASCII, wherever it is in a text of whatever length. */
+static void every_byte_is_looked_at(void) {
+    for (size_t length = 1; length <= 40; length++) {
+        char *text = malloc(length); /* a byte too many is a sanitizer's */
+        if (text == NULL) abort();
+        memset(text, 'a', length);
+        CHECK(postern__utf8_valid((postern_span){text, length}));
+        for (size_t at = 0; at < length; at++) {
+            text[at] = '\x80';
+            CHECK(!postern__utf8_valid((postern_span){text, length}));
+            text[at] = 'a';
+        }
+        free(text);
+    }
 }
 
 /* What follows a code point does not matter to it. */
@@ -132,5 +150,6 @@ TEST_MAIN(
     RUN(points_are_written);
     RUN(what_is_written_is_read);
     RUN(points_end_where_they_end);
+    RUN(every_byte_is_looked_at);
     RUN(texts_are_judged)
 )

@@ -37,6 +37,17 @@ static void only_what_is_used_is_parsed(void) {
     }
 }
 
+static void what_another_asks_is_parsed_later(void) {
+    postern__value value;
+    postern__value_parse(&value, span("2026"), ADDRESS);
+    CHECK(value.parsed == 0 && value.asked == ADDRESS);
+    postern__value_parse_more(&value, span("2026"), INSTANT);
+    CHECK(value.parsed == INSTANT && value.asked == (ADDRESS | INSTANT));
+    /* Not again: the text is the same every time. */
+    postern__value_parse_more(&value, span("true"), ADDRESS | INSTANT | BOOL);
+    CHECK(value.parsed == (INSTANT | BOOL));
+}
+
 static void forms_hold_what_the_text_says(void) {
     postern__value value;
     postern__value_parse(&value, span("::ffff:10.0.3.4"), ALL);
@@ -78,6 +89,7 @@ static void empty_lists_are_absent(void) {
 
 TEST_MAIN(
     RUN(only_what_is_used_is_parsed);
+    RUN(what_another_asks_is_parsed_later);
     RUN(forms_hold_what_the_text_says);
     RUN(text_is_found_by_its_offset);
     RUN(empty_lists_are_absent)

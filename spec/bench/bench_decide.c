@@ -6,9 +6,12 @@
  *                                              else, for an instruction counter
  *    bench_decide sizes MOST                   sets of 10 statements to MOST,
  *                                              with a directory and without
+ *    bench_decide size KIND STATEMENTS COUNT   as above, COUNT decisions and
+ *                                              nothing else
  *
- * FORM: "evaluate" a filled request, or "all": reset, fill and evaluate. Rounds
- * of all cases and forms take turns, so that a slow moment hits all alike. */
+ * FORM: "evaluate" a filled request; "all": reset, fill and evaluate; or "ask":
+ * in one call, by a question, the set and that of the API behind it. Rounds of
+ * all cases and forms take turns, so that a slow moment hits all alike. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <stdint.h>
@@ -42,15 +45,18 @@ static const bench_case cases[] = {
      "aws:VpcSourceIp", "10.31.7.255"},
 };
 
-enum { CASES = sizeof cases / sizeof *cases, FORMS = 2, ROUNDS = 15, PER_ROUND = 200000 };
+enum { CASES = sizeof cases / sizeof *cases, ROUNDS = 15, PER_ROUND = 200000 };
 
-static const char *const forms[FORMS] = {"evaluate", "all"};
+enum form { EVALUATE, ALL, ASK, FORMS };
+static const char *const forms[FORMS] = {"evaluate", "all", "ask"};
 
 struct subject {
     const bench_case *from;
     postern_set *set;
     postern_request *request;
     int32_t key;
+    postern_question *question; /* to this set and, if it is not that itself, to the last */
+    postern_request *scratch;   /* the question's */
 };
 
 static void die(const char *what, const char *why) {
@@ -109,11 +115,59 @@ static struct subject prepare(const char *folder, const bench_case *from) {
     return subject;
 }
 
-static uint32_t run(const struct subject *subject, int form, long count) {
+static postern_span span(const char *text, size_t length) { return (postern_span){text, length}; }
+
+/* The resource in pieces, as a host has them. */
+static void cut_resource(postern_question *question, const char *resource) {
+    const char *id = strrchr(resource, ':') + 1, *after = strchr(id, '/');
+    const char *method = strchr(after + 1, '/') + 1, *path = strchr(method, '/');
+    question->resource[0] = span(resource, (size_t)(id - resource));
+    question->resource[1] = span(id, (size_t)(after - id));
+    question->resource[2] = span(after, (size_t)(method - after));
+    question->resource[3] = span(method, (size_t)(path - method));
+    question->resource[4] = span(path, strlen(path));
+}
+
+static void add_ask(postern_question *question, const struct subject *of, const char *principal) {
+    postern_ask *ask = &question->asks[question->ask_count++];
+    ask->set = of->set;
+    ask->principal = span(principal, strlen(principal));
+    memset(ask->values, -1, sizeof ask->values);
+    if (of->from->key == NULL) return;
+    ask->values[of->key] = 0;
+    question->values[0] = span(of->from->value, strlen(of->from->value));
+}
+
+static void prepare_question(struct subject *subject, const struct subject *api) {
+    postern_question *question = subject->question = calloc(1, sizeof *question);
+    subject->scratch = postern_request_new(api->set, NULL, NULL);
+    if (question == NULL || subject->scratch == NULL) die("question", "no memory");
+    question->action = span("execute-api:Invoke", 18);
+    cut_resource(question, subject->from->resource);
+    add_ask(question, subject, subject->from->principal);
+    if (api != subject) add_ask(question, api, subject->from->principal);
+}
+
+static uint32_t run_question(const struct subject *subject, long count) {
+    postern_question *question = subject->question;
+    uint32_t allowed = 0;
+    for (long i = 0; i < count; i++) {
+        if (postern_question_ask(question, subject->scratch) < 0) return 0;
+        uint32_t asks = 0;
+        while (asks < question->ask_count && question->decisions[asks].outcome == POSTERN_ALLOWED) {
+            asks++;
+        }
+        allowed += asks == question->ask_count;
+    }
+    return allowed;
+}
+
+static uint32_t run(const struct subject *subject, enum form form, long count) {
     uint32_t allowed = 0;
     postern_decision decision;
+    if (form == ASK) return run_question(subject, count);
     for (long i = 0; i < count; i++) {
-        if (form == 1) fill(subject);
+        if (form == ALL) fill(subject);
         allowed += postern_evaluate(subject->set, subject->request, &decision) == POSTERN_ALLOWED;
     }
     return allowed;
@@ -137,7 +191,7 @@ static void time_all(const struct subject *subjects) {
         for (int c = 0; c < CASES; c++) {
             for (int form = 0; form < FORMS; form++) {
                 double start = now();
-                if (run(&subjects[c], form, PER_ROUND) != PER_ROUND) die("run", "not all allowed");
+                if (run(&subjects[c], (enum form)form, PER_ROUND) != PER_ROUND) die("run", "not all allowed");
                 if (round >= 0) ns[c][form][round] = (now() - start) / PER_ROUND;
             }
         }
@@ -255,6 +309,16 @@ static void free_size(struct sized *sized) {
     postern_set_free(sized->set);
 }
 
+static void run_size(const char *name, uint32_t statements, uint32_t count) {
+    for (int k = 0; k < KINDS; k++) {
+        if (strcmp(kinds[k].name, name) != 0) continue;
+        struct sized sized;
+        prepare_size(&sized, &kinds[k], statements, "indexed");
+        time_size(&sized, count);
+        free_size(&sized);
+    }
+}
+
 static void time_sizes(uint32_t most) {
     static const uint32_t sizes[] = {2,  4,   6,   8,    10,   12,    16,    20,
                                      30, 100, 300, 1000, 3000, 10000, 30000, 100000};
@@ -287,15 +351,25 @@ int main(int argc, char **argv) {
         time_sizes((uint32_t)atol(argv[2]));
         return 0;
     }
-    if (argc != 2 && argc != 5) die("usage", "bench_decide FOLDER [CASE FORM COUNT], or bench_decide sizes MOST");
+    if (argc == 5 && strcmp(argv[1], "size") == 0) {
+        run_size(argv[2], (uint32_t)atol(argv[3]), (uint32_t)atol(argv[4]));
+        return 0;
+    }
+    if (argc != 2 && argc != 5) {
+        die("usage", "bench_decide FOLDER [CASE FORM COUNT], sizes MOST, or size KIND STATEMENTS COUNT");
+    }
     struct subject subjects[CASES];
     for (int c = 0; c < CASES; c++) subjects[c] = prepare(argv[1], &cases[c]);
+    for (int c = 0; c < CASES; c++) prepare_question(&subjects[c], &subjects[CASES - 1]);
     if (argc == 2) time_all(subjects);
     for (int c = 0; c < CASES && argc == 5; c++) {
-        int form = strcmp(argv[3], forms[1]) == 0;
+        enum form form = EVALUATE;
+        while (form < ASK && strcmp(argv[3], forms[form]) != 0) form++;
         if (strcmp(cases[c].name, argv[2]) == 0) run(&subjects[c], form, atol(argv[4]));
     }
     for (int c = 0; c < CASES; c++) {
+        free(subjects[c].question);
+        postern_request_free(subjects[c].scratch);
         postern_request_free(subjects[c].request);
         postern_set_free(subjects[c].set);
     }

@@ -147,15 +147,17 @@ local c = times_of_c()
 local compiled, garbage = times_of_lua("")
 local interpreted = times_of_lua("-joff")
 print("One decision: ns (median of " .. ROUNDS .. " rounds) and instructions.")
-print("`evaluate`: the request is filled; `all`: reset, fill and evaluate.\n")
-local row = "%-10s %9s %9s %9s %9s %9s %9s %9s"
-print(row:format("", "C", "C", "C", "C", "Lua all", "Lua all", "Lua all"))
-print(row:format("policy", "evaluate", "instr", "all", "instr", "compiled", "JIT off", "garbage B"))
+print("`evaluate`: the request is filled; `all`: reset, fill and evaluate; `ask`: this set and")
+print("that of `offices` in one call.\n")
+local row = "%-10s %9s %7s %9s %7s %9s %7s %9s %9s %9s"
+print(row:format("", "C", "C", "C", "C", "C", "C", "Lua all", "Lua all", "Lua all"))
+print(row:format("policy", "evaluate", "instr", "all", "instr", "ask", "instr", "compiled",
+    "JIT off", "garbage B"))
 for _, case in ipairs(CASES) do
     local name = case.name
     print(row:format(name, c[name .. "evaluate"], instructions(name, "evaluate"),
-        c[name .. "all"], instructions(name, "all"), compiled[name], interpreted[name],
-        garbage[name]))
+        c[name .. "all"], instructions(name, "all"), c[name .. "ask"], instructions(name, "ask"),
+        compiled[name], interpreted[name], garbage[name]))
 end
 
 print("\nOne decision on a filled request by the size of the set, ns: one statement of it matches.")
@@ -163,9 +165,43 @@ print("Beside it, trying each statement in turn.\n")
 row = "%-12s %10s %10s %20s %14s %12s"
 print(row:format("differ in", "statements", "directory", "least to most", "in turn", "bytes"))
 local sizes = read_command(build .. "/bench_decide sizes 100000")
+local by_size = {} -- medians, by kind and statements
 for name, count, median, least, most, linear, bytes in
     sizes:gmatch("(%S+) (%d+) (%S+) (%S+) (%S+) (%S+) (%d+)\n") do
+    by_size[name] = by_size[name] or {}
+    by_size[name][tonumber(count)] = tonumber(median)
     print(row:format(name, count, median, least .. " to " .. most, linear, bytes))
+end
+
+
+-- ---- Targets -----------------------------------------------------------------
+
+
+row = "%-44s %10s %10s   %s"
+
+
+local function judge(what, value, most, unit)
+    print(row:format(what, ("%.1f%s"):format(value, unit), ("%g%s"):format(most, unit),
+        value <= most and "met" or ("missed by %.0f %%"):format((value / most - 1) * 100)))
+end
+
+
+print("\nTargets. A machine that has other work misses those in ns that it would meet.\n")
+print(row:format("", "measured", "at most", ""))
+for _, case in ipairs(CASES) do
+    judge(case.name .. ", a decision in C", tonumber(c[case.name .. "evaluate"]), 150, " ns")
+end
+for _, name in ipairs({ "apis", "any-region", "users" }) do
+    local ns = by_size[name]
+    judge(name .. ", 10,000 statements to 10", ns[10000] / ns[10], 3, "")
+    judge(name .. ", 10,000 statements", ns[10000], 250, " ns")
+    judge(name .. ", 100,000 statements", ns[100000], 500, " ns")
+end
+for _, case in ipairs(CASES) do
+    local in_c = tonumber(c[case.name .. "all"])
+    judge(case.name .. ", what Lua adds, compiled", tonumber(compiled[case.name]) - in_c, 60, " ns")
+    judge(case.name .. ", what Lua adds, JIT off", tonumber(interpreted[case.name]) - in_c, 400,
+        " ns")
 end
 if not has_valgrind then
     print("\nInstall valgrind for the instructions.")
