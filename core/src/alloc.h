@@ -32,8 +32,13 @@ void postern__vector_init(postern__vector *vector, size_t item_size,
                           const postern_allocator *allocator);
 void postern__vector_free(postern__vector *vector);
 
+/* Makes it larger than it is, by half as much again at least. */
+bool postern__vector_grow(postern__vector *vector, size_t more);
+
 /* Room for `more` items after the last; false when memory ran out. */
-bool postern__vector_reserve(postern__vector *vector, size_t more);
+static inline bool postern__vector_reserve(postern__vector *vector, size_t more) {
+    return more <= vector->capacity - vector->count || postern__vector_grow(vector, more);
+}
 
 /* Appends `count` items, copied from `items`, or uninitialised when that is
  * NULL. The first of them, or NULL when memory ran out. */

@@ -8,7 +8,7 @@ local _M = {}
 
 --- The core, in dependency order: a file includes itself and what stands before it.
 _M.CORE = {
-    "alloc", "error", "span", "utf8", "glob", "index", "address", "simd", "lanes", "interval",
+    "alloc", "error", "span", "word", "utf8", "glob", "index", "address", "simd", "lanes", "interval",
     "cidr", "matcher", "scalar", "document", "reader", "arn", "symbol", "value", "template",
     "operators", "condition", "principal", "policy", "set", "directory", "compile", "builder",
     "request", "evaluate", "question", "path", "explain",
