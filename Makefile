@@ -120,9 +120,11 @@ coverage: coverage-deps ## line and branch coverage of the C code by all tests
 	@$(SUITES) build-coverage c lua
 	@gcovr --root . --filter 'core/src/' --filter 'http/src/' --filter 'tls/src/' --exclude-throw-branches --print-summary build-coverage
 
-bench: build ## what decisions, estates and guard rails cost
-	@$(COMPILE) $(BUILD) --target bench_decide
+bench: build ## what decisions, loading, estates and guard rails cost
+	@$(COMPILE) $(BUILD) --target bench_decide --target bench_loading
 	@luajit spec/bench/decide.lua $(BUILD)
+	@luajit spec/bench/entry.lua $(BUILD)
+	@luajit spec/bench/loading.lua $(BUILD)
 	@luajit spec/bench/estate.lua $(BUILD)
 	@luajit spec/bench/guards.lua
 
