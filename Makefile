@@ -12,7 +12,7 @@ LISTEN  ?= 127.0.0.1:8180
 # Debian packages, by what needs them. cmake brings what it needs itself; gcc
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
 DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl lua-cjson tzdata \
-                libmaxminddb0 node-llhttp libssl-dev lua-luv lua-filesystem
+                libmaxminddb0 node-llhttp libssl-dev lua-luv lua-filesystem libluajit2-5.1-dev
 NGINX_DEPS    = $(DEPS) nginx libnginx-mod-http-lua curl
 PROXY_DEPS    = $(NGINX_DEPS) caddy haproxy
 TEST_DEPS     = $(PROXY_DEPS) lua-busted lua-check lua-yaml libjansson-dev mmdb-bin openssl wrk \

@@ -10,7 +10,8 @@
 --     if entry:decide(nil, "execute-api:Invoke", api, stage, method, path, ip, vpce)
 --         == entry.ALLOWED then ... end
 --
--- A decision is one call of the core and makes no garbage, with the compiler and without.
+-- A decision is one call of the core and makes no garbage, with the compiler and without. An entry
+-- that is made while the compiler is off calls the core by Lua's own C interface.
 --
 -- *Dependencies*: postern.ffi
 --
@@ -146,6 +147,8 @@ function _M.new(set, options)
         handle = handle,
         set = set, -- must outlive the handle
         result = lib.postern_entry_decision(handle),
+        -- Where nothing is compiled, a call by FFI is dear.
+        decide = not jit.status() and core.bridge(handle) or nil,
     }, Entry)
     for i, text in ipairs(options.resource or {}) do
         local status = lib.postern_entry_between(handle, i - 1, text, #text)

@@ -823,6 +823,23 @@ function _M.text(span)
 end
 
 
+local function address_of(pointer)
+    return tonumber(ffi.cast("uintptr_t", pointer))
+end
+
+
+--- `decide` of an entry by Lua's own C interface, for hosts that do not compile Lua.
+-- @tparam cdata handle of the entry; it is kept with the function
+-- @treturn function|nil as `decide` of `postern.entry`; nil where the module is not installed
+function _M.bridge(handle)
+    local found, bind = pcall(require, "postern_bridge")
+    if not found then
+        return nil
+    end
+    return bind(address_of(lib.postern_entry_decide), address_of(handle), handle)
+end
+
+
 -- Found by the name that the package without `-dev` installs.
 local MAXMINDDB = "libmaxminddb.so.0"
 

@@ -135,8 +135,8 @@ local function print_corpus()
         read_command(("%s/bench_loading files < %s"):format(build, list))
             :match("(%d+) (%d+) (%d+) (%d+) (%d+)")
     os.remove(list)
-    print(("\n%s published policies (%s files that are none are left out), %s bytes: compiled, each "
-        .. "a set, %.2f bytes a byte;\ntogether, a set for each type, %.2f. At most %d: %s.")
+    print(("\n%s published policies (%s files that are none are left out), %s bytes: compiled, "
+        .. "each a set, %.2f bytes a byte;\ntogether, a set for each type, %.2f. At most %d: %s.")
         :format(policies, skipped, bytes, each / bytes, together / bytes, MOST_BYTES,
             verdict(each / bytes <= MOST_BYTES)))
 end

@@ -269,6 +269,7 @@ local TWINS = {
     { "^core/src/(.+)%.c$", "core/tests/test_%s.c" },
     { "^http/src/(.+)%.c$", "http/tests/test_%s.c" },
     { "^tls/src/(.+)%.c$", "tls/tests/test_%s.c" },
+    { "^bridge/src/(.+)%.c$", "spec/%s_spec.lua" },
     { "^lua/postern/(.+)%.lua$", "spec/postern/%s_spec.lua" },
     { "^rules/(.+)%.lua$", "spec/rules/%s_spec.lua" },
     { "^adapters/apisix/(.+)%.lua$", "spec/adapters/apisix/%s_spec.lua" },
