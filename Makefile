@@ -12,7 +12,7 @@ LISTEN  ?= 127.0.0.1:8180
 # Debian packages, by what needs them. cmake brings what it needs itself; gcc
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
 DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl lua-cjson tzdata \
-                libmaxminddb0 node-llhttp libssl-dev lua-luv lua-filesystem
+                libmaxminddb0 node-llhttp libssl-dev lua-luv lua-filesystem libluajit2-5.1-dev
 NGINX_DEPS    = $(DEPS) nginx libnginx-mod-http-lua curl
 PROXY_DEPS    = $(NGINX_DEPS) caddy haproxy
 TEST_DEPS     = $(PROXY_DEPS) lua-busted lua-check lua-yaml libjansson-dev mmdb-bin openssl wrk \
@@ -120,9 +120,11 @@ coverage: coverage-deps ## line and branch coverage of the C code by all tests
 	@$(SUITES) build-coverage c lua
 	@gcovr --root . --filter 'core/src/' --filter 'http/src/' --filter 'tls/src/' --exclude-throw-branches --print-summary build-coverage
 
-bench: build ## what decisions, estates and guard rails cost
-	@$(COMPILE) $(BUILD) --target bench_decide
+bench: build ## what decisions, loading, estates and guard rails cost
+	@$(COMPILE) $(BUILD) --target bench_decide --target bench_loading
 	@luajit spec/bench/decide.lua $(BUILD)
+	@luajit spec/bench/entry.lua $(BUILD)
+	@luajit spec/bench/loading.lua $(BUILD)
 	@luajit spec/bench/estate.lua $(BUILD)
 	@luajit spec/bench/guards.lua
 

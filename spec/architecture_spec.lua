@@ -151,8 +151,8 @@ end)
 describe("every source", function()
     it("has its test", function()
         local lacking = {}
-        for _, folder in ipairs({ "core/src", "http/src", "tls/src", "lua/postern", "rules",
-                                     "adapters" }) do
+        for _, folder in ipairs({ "core/src", "http/src", "tls/src", "bridge/src", "lua/postern",
+                                     "rules", "adapters" }) do
             for _, path in ipairs(files.list(folder, "%.%w+$")) do
                 local twin = architecture.twin(path)
                 if twin and not files.exists(twin) then
@@ -168,6 +168,7 @@ describe("every source", function()
         assert.are.equal("core/tests/test_glob.c", twin("core/src/glob.c"))
         assert.are.equal("http/tests/test_http.c", twin("http/src/http.c"))
         assert.are.equal("tls/tests/test_context.c", twin("tls/src/context.c"))
+        assert.are.equal("spec/bridge_spec.lua", twin("bridge/src/bridge.c"))
         assert.are.equal("spec/postern/host/uv_spec.lua", twin("lua/postern/host/uv.lua"))
         assert.are.equal("spec/rules/keys/aws_spec.lua", twin("rules/keys/aws.lua"))
         assert.are.equal("spec/adapters/apisix/postern_spec.lua",

@@ -52,6 +52,7 @@ describe("packaging", function()
             assert.is_true(files.exists(prefix .. "/share/lua/5.1/" .. name), name)
         end
         assert.is_true(files.exists(prefix .. "/lib/lua/5.1/libpostern.so"))
+        assert.is_true(files.exists(prefix .. "/lib/lua/5.1/postern_bridge.so"))
         assert.is_true(files.exists(prefix .. "/share/postern/nginx/postern.conf"))
         os.execute("rm -r " .. prefix)
     end)

@@ -35,7 +35,7 @@ extern "C" {
 
 /* ---- Version ------------------------------------------------------------ */
 
-enum { POSTERN_ABI = 5 }; /* changes whenever a declaration below does */
+enum { POSTERN_ABI = 6 }; /* changes whenever a declaration below does */
 
 /* The version of the loaded library: "major.minor.patch", and its ABI. */
 const char *postern_version(void);
@@ -421,6 +421,57 @@ typedef struct postern_question {
  * no decision. `request` is scratch of any set's making, and bound to the last
  * set afterwards. */
 int32_t postern_question_ask(postern_question *question, postern_request *request);
+
+/* ---- Entry -------------------------------------------------------------- */
+
+/* One set and the calls of one kind, for scripts whose calls into C are dear when
+ * they pass anything but plain arguments. What stays the same (the set, which
+ * condition keys values come for, what stands in the resource between its
+ * pieces, values that change now and then) is said once; each decision is then
+ * one call, which joins the resource, allocates nothing once it is warm, and
+ * leaves nothing behind. A key that is neither given nor kept is absent. */
+enum {
+    POSTERN_ENTRY_PIECES = 4,
+    POSTERN_ENTRY_VALUES = 4
+};
+
+typedef struct postern_entry postern_entry;
+
+/* The set must outlive it. NULL: out of memory. */
+postern_entry *postern_entry_new(const postern_set *set, const postern_allocator *allocator,
+                                 postern_error *error);
+
+/* Text in front of a piece of the resource, from 0; none at the start. It is
+ * copied. POSTERN_NO_MEMORY, POSTERN_LIMIT, POSTERN_VALUE (not UTF-8), or
+ * POSTERN_MISUSE (no such piece); then nothing has changed. */
+int postern_entry_between(postern_entry *entry, uint32_t piece, const char *text, size_t length);
+
+/* The key of the set that a value of each call is for, from 0; -1: the set has no
+ * such key, and the value is left out. POSTERN_MISUSE: no such value or key. */
+int postern_entry_key(postern_entry *entry, uint32_t value, int32_t key);
+
+/* A value that a key has in every call from now on, until it is kept anew; NULL:
+ * absent. It is copied. Statuses as of postern_entry_between. */
+int postern_entry_keep(postern_entry *entry, uint32_t key, const char *text, size_t length);
+
+/* Decides one call; the outcome. The texts are read during the call. A principal
+ * of NULL is `*`. The last pieces of the resource may be NULL: they are not there,
+ * nor is what stands in front of them. A value of NULL is absent, or what is
+ * kept for its key. What cannot be taken denies, and the decision has the
+ * status: also a value whose key nobody has said, and a piece behind one that
+ * is NULL. */
+int32_t postern_entry_decide(postern_entry *entry, const char *principal, size_t principal_length,
+                             const char *action, size_t action_length, const char *piece0,
+                             size_t length0, const char *piece1, size_t length1,
+                             const char *piece2, size_t length2, const char *piece3,
+                             size_t length3, const char *value0, size_t value0_length,
+                             const char *value1, size_t value1_length, const char *value2,
+                             size_t value2_length, const char *value3, size_t value3_length);
+
+/* All of the last decision; denied before the first. Good as long as the entry. */
+const postern_decision *postern_entry_decision(const postern_entry *entry);
+
+void postern_entry_free(postern_entry *entry);
 
 /* ---- Plain texts -------------------------------------------------------- */
 

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a vector has room for at least, once it holds anything. */
+enum { LEAST_ITEMS = 16, LEAST_BYTES = 256 };
+
 static void *resize_with_malloc(void *user, void *block, size_t old_size, size_t new_size) {
     (void)user;
     (void)old_size;
@@ -43,7 +46,9 @@ void postern__vector_free(postern__vector *vector) {
 bool postern__vector_grow(postern__vector *vector, size_t more) {
     size_t limit = PTRDIFF_MAX / vector->item_size;
     if (more > limit - vector->count) return false;
-    size_t capacity = vector->capacity < 16 ? 16 : vector->capacity;
+    size_t least = vector->item_size < LEAST_BYTES / LEAST_ITEMS ? LEAST_BYTES / vector->item_size
+                                                                 : LEAST_ITEMS;
+    size_t capacity = vector->capacity < least ? least : vector->capacity;
     while (capacity < vector->count + more) capacity = capacity > limit / 2 ? limit : capacity * 2;
     void *items = vector->allocator.resize(vector->allocator.user, vector->items,
                                            vector->capacity * vector->item_size,

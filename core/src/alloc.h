@@ -32,7 +32,7 @@ void postern__vector_init(postern__vector *vector, size_t item_size,
                           const postern_allocator *allocator);
 void postern__vector_free(postern__vector *vector);
 
-/* What reserve does where there is no room. */
+/* What reserve does where there is no room: larger, by half as much again at least. */
 bool postern__vector_grow(postern__vector *vector, size_t more);
 
 /* Room for `more` items after the last; false when memory ran out. */

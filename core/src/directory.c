@@ -89,13 +89,6 @@ struct building {
     struct head head;
 };
 
-static uint64_t text_hash(const char *text, size_t length, uint64_t hash) {
-    for (size_t i = 0; i < length; i++) {
-        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001B3);
-    }
-    return (hash ^ hash >> 32) * UINT64_C(0xD6E8FEB86659FD93);
-}
-
 static uint32_t *counter_of(const struct building *building, uint64_t hash) {
     return POSTERN__AT(&building->counters, uint32_t,
                        (size_t)(hash >> 20) & (building->counters.count - 1));
@@ -104,7 +97,7 @@ static uint32_t *counter_of(const struct building *building, uint64_t hash) {
 /* Told apart from the same text in another element. */
 static uint64_t template_hash(const struct building *building, const postern__template *template,
                               postern_element element) {
-    return text_hash(building->tables->texts + template->glob.code, template->glob.length,
+    return postern__text_hash(building->tables->texts + template->glob.code, template->glob.length,
                      (uint64_t)element);
 }
 
@@ -296,9 +289,9 @@ static uint64_t condition_hash(const postern__directory_tables *tables,
                     (uint64_t)condition->quantifier << 1 ^ condition->if_exists;
     for (uint32_t i = 0; i < condition->count; i++) {
         const postern__operand *operand = &tables->operands[condition->first + i];
-        hash = text_hash(tables->texts + operand->text, operand->length, hash + 1);
+        hash = postern__text_hash(tables->texts + operand->text, operand->length, hash + 1);
     }
-    return text_hash(NULL, 0, hash);
+    return postern__text_hash(NULL, 0, hash);
 }
 
 static bool same_actions(const postern__directory_tables *tables, postern__range a,
@@ -316,7 +309,7 @@ static uint64_t actions_hash(const postern__directory_tables *tables, postern__r
     uint64_t hash = range.count;
     for (uint32_t i = 0; i < range.count; i++) {
         const postern__glob *glob = &tables->templates[range.first + i].glob;
-        hash = text_hash(tables->texts + glob->code, glob->length, hash);
+        hash = postern__text_hash(tables->texts + glob->code, glob->length, hash);
     }
     return hash;
 }
@@ -339,7 +332,7 @@ static uint64_t principals_hash(const postern__directory_tables *tables, postern
     uint64_t hash = range.count;
     for (uint32_t i = 0; i < range.count; i++) {
         const postern__principal *principal = &tables->principals[range.first + i];
-        hash = text_hash(tables->texts + principal->text, principal->text_length, hash);
+        hash = postern__text_hash(tables->texts + principal->text, principal->text_length, hash);
     }
     return hash;
 }

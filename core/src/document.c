@@ -6,7 +6,7 @@
  * place walks no further, even in a file of one line:
  *
  *    places  [ of PLACE_STEP | of 2 * PLACE_STEP | ... ]  */
-enum { PLACE_STEP = 1024 };
+enum { PLACE_STEP = 128 };
 
 /* Names are compared each with each up to here, and sorted beyond. */
 enum { FEW_NAMES = 16 };
@@ -64,6 +64,10 @@ postern__place postern__place_after(postern__place from, const char *text, size_
     while ((newline = memchr(text, '\n', (size_t)(end - text))) != NULL) {
         from = (postern__place){from.line + 1, 1};
         text = newline + 1;
+    }
+    for (; end - text >= POSTERN__WORD; text += POSTERN__WORD) {
+        uint64_t word = postern__word_at(text);
+        from.column += POSTERN__WORD - postern__tops_count(word & ~(word << 1));
     }
     for (; text < end; text++) from.column += !postern__point_continues(*text);
     return from;

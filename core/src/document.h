@@ -3,7 +3,7 @@
 #define POSTERN_DOCUMENT_H
 
 #include "alloc.h"
-#include "span.h"
+#include "word.h"
 
 enum {
     /* The largest document AWS takes is 20,480 characters; block lists and

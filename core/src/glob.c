@@ -36,6 +36,10 @@ static void confine_all(unsigned char *code, size_t length) {
 postern__glob postern__glob_measure(const char *block, size_t offset, size_t length) {
     const unsigned char *code = (const unsigned char *)block + offset;
     postern__glob glob = {.code = (uint32_t)offset, .length = (uint32_t)length};
+    while (length - glob.head >= POSTERN__WORD &&
+           postern__word_ascii(postern__word_at(block + offset + glob.head))) {
+        glob.head += POSTERN__WORD;
+    }
     while (glob.head < length && code[glob.head] < POSTERN__FIRST_TOKEN) glob.head++;
     if (glob.head == length) return glob;
     while (code[length - 1 - glob.tail] < POSTERN__FIRST_TOKEN) glob.tail++;

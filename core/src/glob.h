@@ -19,7 +19,7 @@
 #define POSTERN_GLOB_H
 
 #include "error.h"
-#include "span.h"
+#include "word.h"
 
 enum {
     POSTERN__RUN = 0xFF,            /* `*`: any characters, or none */

@@ -213,16 +213,9 @@ static bool is_delimiter(char c) { return c == ':' || c == '/'; }
 
 /* The bytes of `word` that are `c`, as the top bit of each. */
 static uint64_t bytes_that_are(uint64_t word, char c) {
-    const uint64_t low = UINT64_C(0x7F7F7F7F7F7F7F7F);
-    uint64_t other = word ^ (uint64_t)(unsigned char)c * UINT64_C(0x0101010101010101);
+    const uint64_t low = POSTERN__EACH_BYTE(0x7F);
+    uint64_t other = word ^ POSTERN__EACH_BYTE((unsigned char)c);
     return ~(((other & low) + low) | other | low);
-}
-
-/* The first of eight bytes lowest; compilers make one load of it. */
-static uint64_t word_at(const unsigned char *at) {
-    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24 |
-           (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 |
-           (uint64_t)at[7] << 56;
 }
 
 /* A bit for each delimiter among the first 64 bytes, the lowest for the first. */
@@ -230,22 +223,12 @@ static uint64_t delimiters_of(const char *text, size_t length) {
     uint64_t bits = 0;
     size_t at = 0;
     for (; at + 8 <= length && at < 64; at += 8) {
-        uint64_t word = word_at((const unsigned char *)text + at);
+        uint64_t word = postern__word_at(text + at);
         uint64_t tops = bytes_that_are(word, ':') | bytes_that_are(word, '/');
         bits |= (tops >> 7) * UINT64_C(0x0102040810204080) >> 56 << at;
     }
     for (; at < length && at < 64; at++) bits |= (uint64_t)is_delimiter(text[at]) << at;
     return bits;
-}
-
-static unsigned lowest_bit(uint64_t bits) {
-#if defined(__GNUC__)
-    return (unsigned)__builtin_ctzll(bits);
-#else
-    unsigned at = 0;
-    while ((bits >> at & 1) == 0) at++;
-    return at;
-#endif
 }
 
 /* Grams that start with a delimiter: a tenth of the places of an ARN. */
@@ -254,7 +237,7 @@ static inline void search_delimited(struct search *search, unsigned width) {
     for (size_t start = 0; start + width <= length; start += 64) {
         const char *chunk = search->text.text + start;
         uint64_t bits = delimiters_of(chunk, length - start - width + 1);
-        for (; bits != 0; bits &= bits - 1) search_floating(search, chunk + lowest_bit(bits), width);
+        for (; bits != 0; bits &= bits - 1) search_floating(search, chunk + postern__lowest_bit(bits), width);
     }
 }
 
@@ -312,6 +295,8 @@ struct building {
     const char *block;
     postern__vector drafts, links, table, counters;
     uint32_t counter_bits;
+    postern__vector pending; /* drafts, by number, without a place so far */
+    postern__vector sorted;
     struct head head;
 };
 
@@ -325,11 +310,8 @@ static struct draft *draft_at(const struct building *building, size_t index) {
     return POSTERN__AT(&building->drafts, struct draft, index);
 }
 
-static uint64_t code_hash(const char *code, size_t length) {
-    uint64_t hash = UINT64_C(0xCBF29CE484222325) ^ length;
-    for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)code[i]) * UINT64_C(0x100000001B3);
-    hash ^= hash >> 32;
-    return hash * UINT64_C(0xD6E8FEB86659FD93);
+static struct draft *pending_at(const struct building *building, size_t index) {
+    return draft_at(building, *POSTERN__AT(&building->pending, uint32_t, index));
 }
 
 static bool same_code(const struct building *building, const struct draft *draft,
@@ -347,7 +329,7 @@ static bool add_filing(struct building *building, const postern__filing *filing)
     struct link link = {filing->id, NOTHING};
     uint32_t linked = (uint32_t)building->links.count;
     if (postern__vector_push(&building->links, &link, 1) == NULL) return false;
-    size_t at = code_hash(building->block + filing->glob.code, filing->glob.length) & mask;
+    size_t at = postern__text_hash(building->block + filing->glob.code, filing->glob.length, 0) & mask;
     for (; table[at] != 0; at = (at + 1) & mask) {
         struct draft *draft = draft_at(building, table[at] - 1);
         if (!same_code(building, draft, filing)) continue;
@@ -364,80 +346,149 @@ static bool add_filing(struct building *building, const postern__filing *filing)
     return true;
 }
 
-/* The next run of literal bytes at or after `*at`: its length, 0 at the end. */
-static size_t next_run(const unsigned char *code, size_t length, size_t *at) {
-    while (*at < length && code[*at] >= POSTERN__FIRST_TOKEN) {
-        *at += code[*at] == POSTERN__VARIABLE ? 1 + sizeof(uint32_t) : 1;
+/* Where the literal bytes from `at` on end. Nearly all of them are ASCII. */
+static size_t run_end(const char *code, size_t length, size_t at) {
+    for (; length - at >= POSTERN__WORD; at += POSTERN__WORD) {
+        if (!postern__word_ascii(postern__word_at(code + at))) break;
     }
-    size_t end = *at;
-    while (end < length && code[end] < POSTERN__FIRST_TOKEN) end++;
-    return *at < length ? end - *at : 0;
+    while (at < length && (unsigned char)code[at] < POSTERN__FIRST_TOKEN) at++;
+    return at;
 }
 
-typedef void gram_function(struct building *building, struct draft *draft, uint64_t hash,
-                           unsigned number, char first);
+/* The next run of literal bytes at or after `*at`: its length, 0 at the end. */
+static size_t next_run(const char *code, size_t length, size_t *at) {
+    while (*at < length && (unsigned char)code[*at] >= POSTERN__FIRST_TOKEN) {
+        *at += (unsigned char)code[*at] == POSTERN__VARIABLE ? 1 + sizeof(uint32_t) : 1;
+    }
+    return *at < length ? run_end(code, length, *at) - *at : 0;
+}
 
-/* Calls `function` for the grams of a draft, each with its place. `all_float`: as
- * if none were fixed. */
-static void each_gram(struct building *building, struct draft *draft, bool all_float,
-                      gram_function *function) {
+/* Grams one behind the other: the first at `text`, its place, and what is added
+ * to the place for each that follows. */
+struct stretch {
+    const char *text;
+    size_t count;
+    unsigned number;
+    int step;
+};
+
+/* The next grams of a draft that there are places for, from `*at` of its code on.
+ * `all_float`: as if none were fixed. */
+static bool next_stretch(const struct building *building, const struct draft *draft,
+                         bool all_float, size_t *at, struct stretch *out) {
     const char *code = building->block + draft->glob.code;
-    const unsigned char *bytes = (const unsigned char *)code;
     size_t length = draft->glob.length, width = draft->width, run;
-    if (width == 0) return;
-    for (size_t at = 0; (run = next_run(bytes, length, &at)) > 0; at += run) {
-        bool starts = at == 0 && !all_float, ends = at + run == length && !starts && !all_float;
-        for (size_t i = at; i + width <= at + run; i++) {
-            size_t behind = length - i - width;
-            if (starts ? i >= STARTS : ends && behind >= ENDS) continue;
-            unsigned number = starts ? (unsigned)i : ends ? STARTS + (unsigned)behind : FLOATING;
-            uint64_t hash = gram_hash(code + i, (unsigned)width, number);
-            function(building, draft, hash, number, code[i]);
+    if (width == 0) return false;
+    while ((run = next_run(code, length, at)) > 0) {
+        size_t from = *at, skipped = 0;
+        *at += run;
+        if (run < width) continue;
+        *out = (struct stretch){code + from, run - width + 1, FLOATING, 0};
+        if (all_float) return true;
+        if (from == 0) {
+            out->number = 0;
+            out->step = 1;
+            if (out->count > STARTS) out->count = STARTS;
+        } else if (from + run == length) {
+            if (out->count > ENDS) skipped = out->count - ENDS;
+            out->text += skipped;
+            out->count -= skipped;
+            out->number = STARTS + (unsigned)out->count - 1;
+            out->step = -1;
+        }
+        return true;
+    }
+    return false;
+}
+
+/* How often grams occur, nearly: some share a counter. */
+struct counters {
+    uint16_t *items;
+    uint32_t bits;
+};
+
+static struct counters counters_of(const struct building *building) {
+    return (struct counters){POSTERN__AT(&building->counters, uint16_t, 0), building->counter_bits};
+}
+
+static void count_grams(const struct building *building, const struct draft *draft) {
+    struct counters counters = counters_of(building);
+    struct stretch grams;
+    for (size_t at = 0; next_stretch(building, draft, false, &at, &grams);) {
+        unsigned number = grams.number;
+        for (size_t i = 0; i < grams.count; i++, number += (unsigned)grams.step) {
+            uint64_t hash = gram_hash(grams.text + i, draft->width, number);
+            uint16_t *counter = &counters.items[top_bits(hash, counters.bits)];
+            *counter += *counter < UINT16_MAX;
         }
     }
 }
 
-static uint16_t *counter_of(struct building *building, uint64_t hash) {
-    return POSTERN__AT(&building->counters, uint16_t, top_bits(hash, building->counter_bits));
-}
-
-static void count_gram(struct building *building, struct draft *draft, uint64_t hash,
-                       unsigned number, char first) {
-    uint16_t *counter = counter_of(building, hash);
-    (void)draft, (void)number, (void)first;
-    if (*counter < UINT16_MAX) ++*counter;
-}
-
-static void find_rarest(struct building *building, struct draft *draft, uint64_t hash,
-                        unsigned number, char first) {
-    uint32_t count = *counter_of(building, hash);
-    if (number != FLOATING) {
-        if (count < draft->least) draft->least = count;
-        return;
-    }
-    if (count < draft->floating_least) {
-        draft->floating_least = count;
-        draft->floating = hash;
-    }
-    if (is_delimiter(first) && count < draft->delimited_least) {
-        draft->delimited_least = count;
-        draft->delimited = hash;
+static void find_rarest_floating(const struct building *building, struct draft *draft,
+                                 const struct stretch *grams) {
+    struct counters counters = counters_of(building);
+    for (size_t i = 0; i < grams->count; i++) {
+        uint64_t hash = gram_hash(grams->text + i, draft->width, FLOATING);
+        uint32_t count = counters.items[top_bits(hash, counters.bits)];
+        if (count < draft->floating_least) {
+            draft->floating_least = count;
+            draft->floating = hash;
+        }
+        if (is_delimiter(grams->text[i]) && count < draft->delimited_least) {
+            draft->delimited_least = count;
+            draft->delimited = hash;
+        }
     }
 }
 
-static void mark_good(struct building *building, struct draft *draft, uint64_t hash,
-                      unsigned number, char first) {
-    (void)first;
-    if (number == FLOATING) return;
+/* Finds the rarest of each kind. Of the fixed ones `counts` are by place: those
+ * from the start first, `starts` of them, and those from the end. */
+struct counts {
+    uint16_t items[FIXED];
+    size_t starts, ends;
+};
+
+static void find_rarest(const struct building *building, struct draft *draft,
+                        struct counts *counts) {
+    struct counters counters = counters_of(building);
+    struct stretch grams;
+    uint32_t least = NOTHING;
+    counts->starts = counts->ends = 0;
+    for (size_t at = 0; next_stretch(building, draft, false, &at, &grams);) {
+        unsigned number = grams.number;
+        if (number == FLOATING) {
+            find_rarest_floating(building, draft, &grams);
+            continue;
+        }
+        *(number == 0 ? &counts->starts : &counts->ends) = grams.count;
+        for (size_t i = 0; i < grams.count; i++, number += (unsigned)grams.step) {
+            uint64_t hash = gram_hash(grams.text + i, draft->width, number);
+            uint16_t count = counters.items[top_bits(hash, counters.bits)];
+            counts->items[number] = count;
+            least = count < least ? count : least;
+        }
+    }
+    draft->least = least;
+}
+
+static void mark_good_from(struct draft *draft, const struct counts *counts, unsigned first,
+                           size_t count) {
     uint32_t enough = draft->least + draft->least / 2;
-    if (*counter_of(building, hash) <= (enough > RARE ? enough : RARE)) {
-        draft->good[number / 64] |= UINT64_C(1) << (number % 64);
+    if (enough < RARE) enough = RARE;
+    for (unsigned number = first; number < first + count; number++) {
+        draft->good[number / 64] |= (uint64_t)(counts->items[number] <= enough) << (number % 64);
     }
+}
+
+/* Of the fixed places those whose gram is nearly as rare as the rarest. */
+static void mark_good(struct draft *draft, const struct counts *counts) {
+    mark_good_from(draft, counts, 0, counts->starts);
+    mark_good_from(draft, counts, STARTS, counts->ends);
 }
 
 /* The width of the grams a code has: the longest run decides. */
 static uint32_t width_of(const char *block, const postern__glob *glob) {
-    const unsigned char *code = (const unsigned char *)block + glob->code;
+    const char *code = block + glob->code;
     size_t longest = 0, run;
     for (size_t at = 0; (run = next_run(code, glob->length, &at)) > 0; at += run) {
         if (run > longest) longest = run;
@@ -460,16 +511,16 @@ static uint64_t hash_at(const struct building *building, const struct draft *dra
     return gram_hash(code + offset, draft->width, number);
 }
 
-/* Which of the places gives a gram to the most drafts of a width that have none
- * yet. FLOATING: no place gives one to any. */
-static unsigned best_place(const struct building *building, uint32_t width) {
+/* Which of the places gives a gram to the most of `pending`. FLOATING: no place
+ * gives one to any. */
+static unsigned best_place(const struct building *building) {
     uint32_t tally[FIXED] = {0};
-    for (size_t i = 0; i < building->drafts.count; i++) {
-        const struct draft *draft = draft_at(building, i);
-        if (draft->place != NOTHING || draft->width != width) continue;
-        for (unsigned number = 0; number < FIXED; number++) {
-            if (draft->good[number / 64] == 0) number |= 63;
-            else tally[number] += has_place(draft, number);
+    for (size_t i = 0; i < building->pending.count; i++) {
+        const struct draft *draft = pending_at(building, i);
+        for (unsigned k = 0; k < FIXED / 64; k++) {
+            for (uint64_t bits = draft->good[k]; bits != 0; bits &= bits - 1) {
+                tally[64 * k + postern__lowest_bit(bits)]++;
+            }
         }
     }
     unsigned best = 0;
@@ -479,30 +530,49 @@ static unsigned best_place(const struct building *building, uint32_t width) {
     return tally[best] > 0 ? best : FLOATING;
 }
 
-static void choose_places(struct building *building, uint32_t width) {
+/* Files what has a gram at a place there; the others stay pending. */
+static void use_place(struct building *building, unsigned number) {
+    uint32_t *pending = POSTERN__AT(&building->pending, uint32_t, 0);
+    size_t left = 0;
+    for (size_t i = 0; i < building->pending.count; i++) {
+        struct draft *draft = pending_at(building, i);
+        if (!has_place(draft, number)) {
+            pending[left++] = pending[i];
+            continue;
+        }
+        draft->place = number;
+        draft->hash = hash_at(building, draft, number);
+    }
+    building->pending.count = left;
+}
+
+static bool choose_places(struct building *building, uint32_t width) {
     struct head *head = &building->head;
     uint32_t most = width == WIDE ? MOST_PLACES - MOST_PLACES / 3 : MOST_PLACES;
-    while (head->figures.places < most) {
-        unsigned number = best_place(building, width);
-        if (number == FLOATING) return;
-        head->places[head->figures.places++] = (struct place){(uint16_t)number, (uint16_t)width};
-        for (size_t i = 0; i < building->drafts.count; i++) {
-            struct draft *draft = draft_at(building, i);
-            if (draft->place != NOTHING || draft->width != width || !has_place(draft, number)) continue;
-            draft->place = number;
-            draft->hash = hash_at(building, draft, number);
-        }
+    building->pending.count = 0;
+    for (uint32_t i = 0; i < building->drafts.count; i++) {
+        if (draft_at(building, i)->width != width) continue;
+        if (postern__vector_push(&building->pending, &i, 1) == NULL) return false;
     }
+    while (head->figures.places < most) {
+        unsigned number = best_place(building);
+        if (number == FLOATING) break;
+        head->places[head->figures.places++] = (struct place){(uint16_t)number, (uint16_t)width};
+        use_place(building, number);
+    }
+    return true;
 }
 
 /* A fixed gram is preferred when it is rare, or as rare as a floating one. */
 static void weigh(struct building *building) {
+    struct counts counts;
     for (size_t i = 0; i < building->drafts.count; i++) {
         struct draft *draft = draft_at(building, i);
-        each_gram(building, draft, false, find_rarest);
-        bool fixed = draft->least != NOTHING &&
-                     (draft->least <= RARE || draft->least <= draft->floating_least);
-        if (fixed) each_gram(building, draft, false, mark_good);
+        find_rarest(building, draft, &counts);
+        if (draft->least != NOTHING &&
+            (draft->least <= RARE || draft->least <= draft->floating_least)) {
+            mark_good(draft, &counts);
+        }
     }
 }
 
@@ -525,13 +595,21 @@ static void let_float(struct building *building, struct draft *draft, bool delim
     }
 }
 
+/* The rarest floating gram of a draft all of whose grams are fixed. */
+static void let_all_float(struct building *building, struct draft *draft) {
+    struct stretch grams;
+    for (size_t at = 0; next_stretch(building, draft, true, &at, &grams);) {
+        find_rarest_floating(building, draft, &grams);
+    }
+}
+
 /* Those that no place was found for float, or are tried always. */
 static void settle(struct building *building) {
     uint32_t everywhere = 0, delimited = 0;
     for (size_t i = 0; i < building->drafts.count; i++) {
         struct draft *draft = draft_at(building, i);
         if (draft->place != NOTHING || draft->width == 0) continue;
-        if (draft->floating_least == NOTHING) each_gram(building, draft, true, find_rarest);
+        if (draft->floating_least == NOTHING) let_all_float(building, draft);
         if (is_delimited(draft)) delimited++;
         else everywhere++;
     }
@@ -566,20 +644,48 @@ static bool collect(struct building *building, const postern__filing *filings, s
     for (size_t i = 0; i < building->drafts.count; i++) {
         struct draft *draft = draft_at(building, i);
         draft->width = width_of(building->block, &draft->glob);
-        each_gram(building, draft, false, count_gram);
+        count_grams(building, draft);
     }
     return true;
 }
 
 /* ---- Laying out ----------------------------------------------------------*/
 
-/* Those without a gram first, then by gram. */
+/* A draft by what it is sorted by. */
+struct sorted {
+    uint64_t hash;
+    uint32_t first;
+    uint32_t draft;
+};
+
+/* By gram; `first` makes the same bytes on every machine. */
 static int by_gram(const void *a, const void *b) {
-    const struct draft *x = a, *y = b;
-    bool x_rests = x->place == NOTHING, y_rests = y->place == NOTHING;
-    if (x_rests != y_rests) return x_rests ? -1 : 1;
-    if (!x_rests && x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
-    return x->first < y->first ? -1 : 1; /* for the same bytes on every machine */
+    const struct sorted *x = a, *y = b;
+    if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
+    return (x->first > y->first) - (x->first < y->first);
+}
+
+/* Those without a gram first, as they came. */
+static bool sort_drafts(struct building *building) {
+    size_t rest = 0, drafts = building->drafts.count;
+    building->sorted.count = 0;
+    struct sorted *sorted = postern__vector_push(&building->sorted, NULL, drafts);
+    if (sorted == NULL) return false;
+    for (uint32_t i = 0; i < drafts; i++) {
+        const struct draft *draft = draft_at(building, i);
+        if (draft->place == NOTHING) sorted[rest++].draft = i;
+    }
+    size_t at = rest;
+    for (uint32_t i = 0; i < drafts; i++) {
+        const struct draft *draft = draft_at(building, i);
+        if (draft->place != NOTHING) sorted[at++] = (struct sorted){draft->hash, draft->first, i};
+    }
+    if (drafts - rest > 1) qsort(sorted + rest, drafts - rest, sizeof *sorted, by_gram);
+    return true;
+}
+
+static const struct draft *sorted_at(const struct building *building, size_t index) {
+    return draft_at(building, POSTERN__AT(&building->sorted, struct sorted, index)->draft);
 }
 
 /* Gives `size` bytes their place in the index; `total` counts on. */
@@ -618,12 +724,13 @@ static void fill(const struct building *building, char *base) {
     const struct head *head = &building->head;
     struct entry *entries = (struct entry *)(void *)(base + head->entries);
     uint32_t *ids = (uint32_t *)(void *)(base + head->ids), used = 0;
+    const struct draft *before = NULL;
     memcpy(base, head, sizeof *head);
     for (size_t i = 0; i < building->drafts.count; i++) {
-        const struct draft *draft = draft_at(building, i);
-        const struct draft *next = i + 1 < building->drafts.count ? draft + 1 : NULL;
+        const struct draft *draft = sorted_at(building, i);
+        const struct draft *next = i + 1 < building->drafts.count ? sorted_at(building, i + 1) : NULL;
         bool rests = draft->place == NOTHING;
-        bool first = !rests && (i == 0 || draft[-1].place == NOTHING || draft[-1].hash != draft->hash);
+        bool first = !rests && (before == NULL || before->hash != draft->hash);
         bool many = draft->count > 1;
         entries[i] = (struct entry){.glob = draft->glob,
                                     .ids = many ? used : only_id(building, draft),
@@ -636,6 +743,7 @@ static void fill(const struct building *building, char *base) {
             used += draft->count;
         }
         if (first) file_gram(base, head, draft, (uint32_t)i);
+        before = rests ? NULL : draft;
     }
 }
 
@@ -670,20 +778,22 @@ bool postern__index_build(const char *block, const postern__filing *filings, siz
     postern__vector_init(&building.links, sizeof(struct link), &out->allocator);
     postern__vector_init(&building.table, sizeof(uint32_t), &out->allocator);
     postern__vector_init(&building.counters, sizeof(uint16_t), &out->allocator);
+    postern__vector_init(&building.pending, sizeof(uint32_t), &out->allocator);
+    postern__vector_init(&building.sorted, sizeof(struct sorted), &out->allocator);
     bool built = collect(&building, filings, count);
     if (built) {
         weigh(&building);
-        choose_places(&building, WIDE);
-        choose_places(&building, NARROW);
-        settle(&building);
-        if (building.drafts.count > 1) {
-            qsort(building.drafts.items, building.drafts.count, sizeof(struct draft), by_gram);
-        }
-        built = lay_out(&building, out, offset);
+        built = choose_places(&building, WIDE) && choose_places(&building, NARROW);
     }
+    if (built) {
+        settle(&building);
+        built = sort_drafts(&building) && lay_out(&building, out, offset);
+    }
+    postern__vector_free(&building.sorted);
     postern__vector_free(&building.drafts);
     postern__vector_free(&building.links);
     postern__vector_free(&building.table);
     postern__vector_free(&building.counters);
+    postern__vector_free(&building.pending);
     return built;
 }

@@ -224,6 +224,7 @@ static int by_folded_key(const void *left, const void *right) {
  * a long list costs no square. */
 static int check_same_keys(const postern__policy *policy, const postern__draft *draft,
                            uint32_t block, postern_error *error) {
+    if (node_at(policy, block)->length < 2) return POSTERN_OK;
     postern__vector keys;
     postern__vector_init(&keys, sizeof(key_place), &policy->drafts.allocator);
     int status = POSTERN_OK;

@@ -180,7 +180,8 @@ static int add_node(struct reader *reader, postern_node node) {
                       "more than %d values and names: split the document",
                       (int)POSTERN__DOCUMENT_NODES);
     node.next = (uint32_t)nodes->count + 1;
-    if (postern__vector_push(nodes, &node, 1) == NULL) return postern__no_memory(reader->error);
+    if (!postern__vector_reserve(nodes, 1)) return postern__no_memory(reader->error);
+    *POSTERN__AT(nodes, postern_node, nodes->count++) = node;
     reader->at = node.end;
     return POSTERN_OK;
 }
@@ -249,24 +250,21 @@ static int refuse_escape(struct reader *reader, uint32_t start, uint32_t at) {
                   "lone surrogate `%.6s`: write the character itself, or both halves", text);
 }
 
-#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
-
-/* True when one of eight bytes is a quote, a backslash, a control character or
- * not ASCII. If all are ASCII, only a byte below the one taken from it makes a
- * difference with its high bit set, or borrows from a byte above; if not all
- * are, the last term says so. */
-static bool has_special(uint64_t word) {
-    uint64_t quote = (word ^ EACH_BYTE('"')) - EACH_BYTE(1);
-    uint64_t backslash = (word ^ EACH_BYTE('\\')) - EACH_BYTE(1);
-    uint64_t control = word - EACH_BYTE(0x20);
-    return ((quote | backslash | control | word) & EACH_BYTE(0x80)) != 0;
+/* Which of eight bytes is the first quote, backslash, control character or byte
+ * that is not ASCII: its top bit is the lowest in the result, and 0 means none. Of
+ * ASCII bytes only one below what is taken from it makes a difference with its
+ * top bit set, or borrows from those above it; the last term has the others. */
+static uint64_t specials_of(uint64_t word) {
+    uint64_t quote = (word ^ POSTERN__EACH_BYTE('"')) - POSTERN__EACH_BYTE(1);
+    uint64_t backslash = (word ^ POSTERN__EACH_BYTE('\\')) - POSTERN__EACH_BYTE(1);
+    uint64_t control = word - POSTERN__EACH_BYTE(0x20);
+    return (quote | backslash | control | word) & POSTERN__EACH_BYTE(0x80);
 }
 
 static uint32_t skip_plain(const struct reader *reader, uint32_t at) {
-    uint64_t word;
-    for (; reader->length - at >= sizeof word; at += (uint32_t)sizeof word) {
-        memcpy(&word, reader->json + at, sizeof word);
-        if (has_special(word)) break;
+    for (; reader->length - at >= POSTERN__WORD; at += POSTERN__WORD) {
+        uint64_t specials = specials_of(postern__word_at(reader->json + at));
+        if (specials != 0) return at + postern__lowest_bit(specials) / 8;
     }
     for (; at < reader->length; at++) {
         unsigned char c = (unsigned char)reader->json[at];
@@ -393,8 +391,16 @@ static int read_word(struct reader *reader) {
 
 /* ---- Structure ---------------------------------------------------------- */
 
+/* Where lines are indented most of it is runs of spaces. */
 static void skip_space(struct reader *reader) {
-    while (reader->at < reader->length && is_space(reader->json[reader->at])) reader->at++;
+    const char *at = reader->json + reader->at, *end = reader->json + reader->length;
+    while (at < end && is_space(*at)) {
+        at++;
+        while (end - at >= POSTERN__WORD && postern__word_at(at) == POSTERN__EACH_BYTE(' ')) {
+            at += POSTERN__WORD;
+        }
+    }
+    reader->at = (uint32_t)(at - reader->json);
 }
 
 static int open_node(struct reader *reader, int32_t kind) {

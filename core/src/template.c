@@ -1,5 +1,7 @@
 #include "template.h"
 
+#include <limits.h>
+
 /* ---- Syntax --------------------------------------------------------------*/
 
 static bool is_key_character(char c) {
@@ -44,6 +46,9 @@ static size_t reference_length(postern_span text, size_t at, bool live) {
 }
 
 bool postern__template_split(postern_span text, bool live, postern__arn *out) {
+    if (!live || postern__span_find(text, 0, '$') == text.length) {
+        return postern__arn_split(text, out);
+    }
     size_t start = 0;
     int part = 0;
     for (size_t i = 0; i < text.length && part < POSTERN__ARN_RESOURCE;) {
@@ -86,6 +91,19 @@ static int push_variable(postern__template_tables *tables, const postern__refere
     return POSTERN_OK;
 }
 
+/* What a byte may be besides text. */
+enum { MAY_BE_WILDCARD = 1, MAY_BE_REFERENCE = 2, MAY_BE_COLON = 4 };
+
+static const unsigned char may_be[UCHAR_MAX + 1] = {
+    ['*'] = MAY_BE_WILDCARD, ['?'] = MAY_BE_WILDCARD, ['$'] = MAY_BE_REFERENCE, [':'] = MAY_BE_COLON};
+
+/* How many bytes from `at` are text and nothing else. */
+static size_t plain_run(postern_span text, size_t at, unsigned looked_for) {
+    size_t end = at;
+    while (end < text.length && (may_be[(unsigned char)text.text[end]] & looked_for) == 0) end++;
+    return end - at;
+}
+
 static unsigned char encode_byte(char c, postern__template_mode mode, unsigned colons,
                                  bool ends_segment) {
     unsigned char code = (unsigned char)c;
@@ -102,7 +120,14 @@ static int encode(postern__template_tables *tables, postern_span text, postern__
     bool whole = mode != POSTERN__ARN || postern__template_split(text, live, &parts);
     unsigned colons = 0;
     size_t n = 0, text_until = 0; /* a reference that stays text ends there */
+    unsigned looked_for = (mode == POSTERN__TEXT ? 0 : MAY_BE_WILDCARD) | (live ? MAY_BE_REFERENCE : 0) |
+                          (mode == POSTERN__ARN ? MAY_BE_COLON : 0);
     for (size_t i = 0; i < text.length;) {
+        size_t run = plain_run(text, i, looked_for);
+        memcpy(out + n, text.text + i, run);
+        n += run;
+        i += run;
+        if (i == text.length) break;
         postern__reference reference;
         if (live && i >= text_until && text.text[i] == '$' &&
             postern__reference_scan(text, i, &reference)) {
@@ -123,6 +148,7 @@ static int encode(postern__template_tables *tables, postern_span text, postern__
         bool ends_segment = i + 1 == text.length || text.text[i + 1] == ':';
         out[n++] = encode_byte(text.text[i], mode, colons, ends_segment);
         if (text.text[i] == ':' && i >= text_until) colons++;
+        if (colons == 5) looked_for &= ~(unsigned)MAY_BE_COLON;
         i++;
     }
     *length = n;

@@ -61,13 +61,9 @@ bool postern__utf8_valid(postern_span text) {
     const char *at = text.text;
     const char *end = text.length > 0 ? at + text.length : at;
     while (at != end) {
-        uint64_t word; /* eight bytes of ASCII at a time */
-        if ((size_t)(end - at) >= sizeof word) {
-            memcpy(&word, at, sizeof word);
-            if ((word & UINT64_C(0x8080808080808080)) == 0) {
-                at += sizeof word;
-                continue;
-            }
+        if (end - at >= POSTERN__WORD && postern__word_ascii(postern__word_at(at))) {
+            at += POSTERN__WORD;
+            continue;
         }
         size_t size = postern__point_at(at, end);
         if (size == 0) return false;

@@ -3,7 +3,7 @@
 #ifndef POSTERN_UTF8_H
 #define POSTERN_UTF8_H
 
-#include "span.h"
+#include "word.h"
 
 /* How many bytes the code point that starts with `lead` has, in valid UTF-8. */
 static inline size_t postern__point_size(unsigned char lead) {

@@ -146,10 +146,55 @@ static void texts_are_judged(void) {
     CHECK(postern__utf8_valid((postern_span){NULL, 0}));
 }
 
+/* ---- Words --------------------------------------------------------------- */
+
+/* Every byte value at every place of a word, against looking at each byte. */
+static void words_are_looked_at(void) {
+    bool same = true;
+    for (unsigned value = 0; value < 256; value++) {
+        for (unsigned at = 0; at < POSTERN__WORD; at++) {
+            char text[POSTERN__WORD + 1] = "abcdefgh";
+            text[at] = (char)value;
+            uint64_t word = postern__word_at(text), start = postern__word_start(text, at + 1);
+            if ((word >> 8 * at & 0xFF) != value || start >> 8 * at != value) same = false;
+            if (postern__word_ascii(word) != (value < 0x80)) same = false;
+            if (postern__tops_count(word) != (value >= 0x80)) same = false;
+            if (postern__lowest_bit(UINT64_C(0x80) << 8 * at) != 8 * at + 7) same = false;
+        }
+    }
+    CHECK(same);
+    CHECK(postern__tops_count(UINT64_MAX) == POSTERN__WORD);
+    CHECK(postern__word_start("", 0) == 0);
+}
+
+/* Texts that differ in a bit, in length or by the seed, each in a block of its
+ * own size, so that a sanitizer sees a byte too many. */
+static void hashes_differ(void) {
+    enum { LONGEST = 40 };
+    char block[LONGEST] = {0};
+    bool differ = true;
+    for (size_t length = 0; length <= LONGEST; length++) {
+        char *text = block + LONGEST - length;
+        uint64_t hash = postern__text_hash(text, length, 7);
+        if (postern__text_hash(text, length, 8) == hash) differ = false;
+        if (length > 0 && postern__text_hash(text, length - 1, 7) == hash) differ = false;
+        for (size_t bit = 0; bit < 8 * length; bit++) {
+            text[bit / 8] ^= (char)(1 << bit % 8);
+            if ((uint32_t)postern__text_hash(text, length, 7) == (uint32_t)hash) differ = false;
+            text[bit / 8] ^= (char)(1 << bit % 8);
+        }
+        if (postern__text_hash(text, length, 7) != hash) differ = false;
+    }
+    CHECK(differ);
+    CHECK(postern__text_hash(NULL, 0, 1) != postern__text_hash(NULL, 0, 2));
+}
+
 TEST_MAIN(
     RUN(points_are_written);
     RUN(what_is_written_is_read);
     RUN(points_end_where_they_end);
     RUN(every_byte_is_looked_at);
-    RUN(texts_are_judged)
+    RUN(texts_are_judged);
+    RUN(words_are_looked_at);
+    RUN(hashes_differ)
 )

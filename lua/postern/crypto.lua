@@ -17,6 +17,11 @@ local _M = {}
 
 local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
+local HEX = {}
+for byte = 0, 255 do
+    HEX[string.char(byte)] = ("%02x"):format(byte)
+end
+
 local BYTES_OF_KEY = 32 -- as many as SHA-256 gives: more adds nothing
 local COMPARING_KEY = rand.bytes(BYTES_OF_KEY)
 
@@ -64,9 +69,7 @@ end
 -- @tparam string bytes
 -- @treturn string
 function _M.hex(bytes)
-    return (bytes:gsub(".", function(byte)
-        return ("%02x"):format(byte:byte())
-    end))
+    return (bytes:gsub(".", HEX))
 end
 
 

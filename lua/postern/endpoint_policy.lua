@@ -86,8 +86,11 @@ end
 -- @tparam string text
 -- @treturn number
 function _M.characters(text)
-    local _, continuations = text:gsub("[\128-\191]", "")
-    return #text - continuations
+    local count, at = #text, text:find("[\128-\191]")
+    while at do -- no copy of the text is made
+        count, at = count - 1, text:find("[\128-\191]", at + 1)
+    end
+    return count
 end
 
 

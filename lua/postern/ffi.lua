@@ -13,7 +13,7 @@ local ffi = require("ffi")
 
 
 local declarations = [[
-enum { POSTERN_ABI = 5 };
+enum { POSTERN_ABI = 6 };
 
 const char *postern_version(void);
 uint32_t postern_abi(void);
@@ -275,6 +275,34 @@ typedef struct postern_question {
 } postern_question;
 
 int32_t postern_question_ask(postern_question *question, postern_request *request);
+
+enum {
+    POSTERN_ENTRY_PIECES = 4,
+    POSTERN_ENTRY_VALUES = 4
+};
+
+typedef struct postern_entry postern_entry;
+
+postern_entry *postern_entry_new(const postern_set *set, const postern_allocator *allocator,
+                                 postern_error *error);
+
+int postern_entry_between(postern_entry *entry, uint32_t piece, const char *text, size_t length);
+
+int postern_entry_key(postern_entry *entry, uint32_t value, int32_t key);
+
+int postern_entry_keep(postern_entry *entry, uint32_t key, const char *text, size_t length);
+
+int32_t postern_entry_decide(postern_entry *entry, const char *principal, size_t principal_length,
+                             const char *action, size_t action_length, const char *piece0,
+                             size_t length0, const char *piece1, size_t length1,
+                             const char *piece2, size_t length2, const char *piece3,
+                             size_t length3, const char *value0, size_t value0_length,
+                             const char *value1, size_t value1_length, const char *value2,
+                             size_t value2_length, const char *value3, size_t value3_length);
+
+const postern_decision *postern_entry_decision(const postern_entry *entry);
+
+void postern_entry_free(postern_entry *entry);
 
 int32_t postern_address_plain(const char *text, size_t length);
 
@@ -828,6 +856,23 @@ function _M.text(span)
         return nil
     end
     return ffi.string(span.text, span.length)
+end
+
+
+local function address_of(pointer)
+    return tonumber(ffi.cast("uintptr_t", pointer))
+end
+
+
+--- `decide` of an entry by Lua's own C interface, for hosts that do not compile Lua.
+-- @tparam cdata handle of the entry; it is kept with the function
+-- @treturn function|nil as `decide` of `postern.entry`; nil where the module is not installed
+function _M.bridge(handle)
+    local found, bind = pcall(require, "postern_bridge")
+    if not found then
+        return nil
+    end
+    return bind(address_of(lib.postern_entry_decide), address_of(handle), handle)
 end
 
 

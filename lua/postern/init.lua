@@ -10,7 +10,7 @@
 --     local decision = estate:authorize{ api = "a1b2c3d4e5", path = "/dev/pets", vpce = "vpce-1" }
 --
 -- *Dependencies*: postern.ffi, postern.host.plain, postern.document, postern.glob, postern.cidr,
--- postern.set, postern.request, postern.rules, postern.flow, postern.estate
+-- postern.set, postern.request, postern.entry, postern.rules, postern.flow, postern.estate
 --
 -- @module postern
 local core = require("postern.ffi")
@@ -20,6 +20,7 @@ local glob = require("postern.glob")
 local cidr = require("postern.cidr")
 local set = require("postern.set")
 local request = require("postern.request")
+local entry = require("postern.entry")
 local rules = require("postern.rules")
 local flow = require("postern.flow")
 local estate = require("postern.estate")
@@ -36,6 +37,8 @@ local _M = {
     cidr = cidr,
     --- Requests for the hot path, see `postern.request`.
     request = request,
+    --- One set and the calls of one kind, see `postern.entry`.
+    entry = entry,
 }
 
 

@@ -2,6 +2,7 @@
  * with a request that it allows.
  *
  *    bench_decide FOLDER                       ns per decision, a table
+ *    bench_decide FOLDER entry                 the same through postern_entry
  *    bench_decide FOLDER CASE FORM COUNT       COUNT decisions and nothing
  *                                              else, for an instruction counter
  *    bench_decide sizes MOST                   sets of 10 statements to MOST,
@@ -14,6 +15,7 @@
  * all cases and forms take turns, so that a slow moment hits all alike. */
 #define _POSIX_C_SOURCE 200809L
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +51,8 @@ enum { CASES = sizeof cases / sizeof *cases, ROUNDS = 15, PER_ROUND = 200000 };
 
 enum form { EVALUATE, ALL, ASK, FORMS };
 static const char *const forms[FORMS] = {"evaluate", "all", "ask"};
+
+#define FRONT "arn:aws:execute-api:eu-central-1:111122223333:"
 
 struct subject {
     const bench_case *from;
@@ -206,6 +210,57 @@ static void time_all(const struct subject *subjects) {
     }
 }
 
+/* ---- Entries -------------------------------------------------------------
+ *
+ * As plain arguments, the pieces of the resource apart, for spec/bench/entry.lua. */
+
+static postern_entry *new_entry(const struct subject *subject) {
+    static const char *const between[] = {FRONT, "/", "/", ""};
+    postern_entry *entry = postern_entry_new(subject->set, NULL, NULL);
+    if (entry == NULL) die("entry", "no memory");
+    for (uint32_t i = 0; i < 4; i++) postern_entry_between(entry, i, between[i], strlen(between[i]));
+    postern_entry_key(entry, 0, subject->key);
+    return entry;
+}
+
+static uint32_t run_entry(postern_entry *entry, const struct subject *subject, long count) {
+    const bench_case *from = subject->from;
+    const char *method = from->resource + strlen(API "/live/");
+    size_t method_length = strcspn(method, "/");
+    const char *path = method + method_length;
+    size_t principal_length = strlen(from->principal), path_length = strlen(path);
+    size_t value_length = from->value == NULL ? 0 : strlen(from->value);
+    uint32_t allowed = 0;
+    for (long i = 0; i < count; i++) {
+        allowed += postern_entry_decide(entry, from->principal, principal_length,
+                                        "execute-api:Invoke", 18, "orders7a1b", 10, "live", 4, method,
+                                        method_length, path, path_length, from->value, value_length,
+                                        NULL, 0, NULL, 0, NULL, 0) == POSTERN_ALLOWED;
+    }
+    return allowed;
+}
+
+static void time_entries(const struct subject *subjects) {
+    static double ns[CASES][ROUNDS];
+    postern_entry *entries[CASES];
+    for (int c = 0; c < CASES; c++) entries[c] = new_entry(&subjects[c]);
+    for (int round = -1; round < ROUNDS; round++) {
+        for (int c = 0; c < CASES; c++) {
+            double start = now();
+            if (run_entry(entries[c], &subjects[c], PER_ROUND) != PER_ROUND) {
+                die("entry", "not all allowed");
+            }
+            if (round >= 0) ns[c][round] = (now() - start) / PER_ROUND;
+        }
+    }
+    for (int c = 0; c < CASES; c++) {
+        qsort(ns[c], ROUNDS, sizeof(double), ascending);
+        printf("%s entry %.1f %.1f %.1f\n", cases[c].name, ns[c][ROUNDS / 2], ns[c][0],
+               ns[c][ROUNDS - 1]);
+        postern_entry_free(entries[c]);
+    }
+}
+
 /* ---- Sizes ---------------------------------------------------------------
  *
  * Sets whose statements differ in one thing, and requests each of which one
@@ -355,13 +410,15 @@ int main(int argc, char **argv) {
         run_size(argv[2], (uint32_t)atol(argv[3]), (uint32_t)atol(argv[4]));
         return 0;
     }
-    if (argc != 2 && argc != 5) {
-        die("usage", "bench_decide FOLDER [CASE FORM COUNT], sizes MOST, or size KIND STATEMENTS COUNT");
+    bool entries = argc == 3 && strcmp(argv[2], "entry") == 0;
+    if (argc != 2 && argc != 5 && !entries) {
+        die("usage", "bench_decide FOLDER [entry | CASE FORM COUNT], sizes MOST, or size KIND STATEMENTS COUNT");
     }
     struct subject subjects[CASES];
     for (int c = 0; c < CASES; c++) subjects[c] = prepare(argv[1], &cases[c]);
     for (int c = 0; c < CASES; c++) prepare_question(&subjects[c], &subjects[CASES - 1]);
     if (argc == 2) time_all(subjects);
+    if (entries) time_entries(subjects);
     for (int c = 0; c < CASES && argc == 5; c++) {
         enum form form = EVALUATE;
         while (form < ASK && strcmp(argv[3], forms[form]) != 0) form++;

@@ -8,10 +8,11 @@ local _M = {}
 
 --- The core, in dependency order: a file includes itself and what stands before it.
 _M.CORE = {
-    "alloc", "error", "span", "utf8", "glob", "index", "address", "simd", "lanes", "site",
+    "alloc", "error", "span", "word", "utf8", "glob", "index", "address", "simd", "lanes", "site",
     "packed", "interval", "blocks", "cidr", "matcher", "scalar", "document", "reader", "arn",
     "symbol", "value", "template", "operators", "condition", "principal", "policy", "set",
-    "directory", "compile", "builder", "request", "evaluate", "question", "path", "explain",
+    "directory", "compile", "builder", "request", "evaluate", "question", "entry", "path",
+    "explain",
 }
 
 --- The Lua modules, in dependency order.
@@ -21,7 +22,8 @@ _M.LUA = {
     "host/options", "host/uv_loop", "host/uv_socket", "host/uv_file", "host/uv_disk", "host/uv",
     "host/uv_listener", "host/uv_worker", "host/uv_processes", "host/plain",
     "host/resty_socket", "host/resty_file", "host/resty", "config", "words", "context", "path",
-    "cache", "network", "set", "set_store", "apis", "request", "decision", "endpoint_services",
+    "cache", "network", "set", "set_store", "apis", "request", "entry", "decision",
+    "endpoint_services",
     "endpoint_policy", "endpoint", "environment", "budget", "frozen", "rules", "packs", "tools",
     "runner", "keys", "hooks", "services", "identities", "scripts", "loader", "flow",
     "question", "plan", "engine", "store/record", "store/held", "estate", "reload",
@@ -268,6 +270,7 @@ local TWINS = {
     { "^core/src/(.+)%.c$", "core/tests/test_%s.c" },
     { "^http/src/(.+)%.c$", "http/tests/test_%s.c" },
     { "^tls/src/(.+)%.c$", "tls/tests/test_%s.c" },
+    { "^bridge/src/(.+)%.c$", "spec/%s_spec.lua" },
     { "^lua/postern/(.+)%.lua$", "spec/postern/%s_spec.lua" },
     { "^rules/(.+)%.lua$", "spec/rules/%s_spec.lua" },
     { "^adapters/apisix/(.+)%.lua$", "spec/adapters/apisix/%s_spec.lua" },

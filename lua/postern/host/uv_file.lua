@@ -31,18 +31,31 @@ local WRITER_MODE = tonumber("640", 8)
 
 -- ---- Reading -----------------------------------------------------------------------------------
 
+-- What the system says a file's size is. It has just opened it, so it does not have to look. Some
+-- files have a size only once they are read; of those it says 0.
+local function size_of(fd)
+    local stat = uv.fs_fstat(fd)
+    return stat and stat.type == "file" and stat.size or 0
+end
+
+
+-- Each read is a trip to another thread. The first asks for a byte more than there is, so that it
+-- also sees the end.
 local function read_all(loop, fd)
-    local parts, size = {}, 0
+    local parts, size, known = {}, 0, size_of(fd)
+    local most = known > 0 and known < CHUNK and known + 1 or CHUNK
     while true do
         local chunk, err = loop:request(function(done)
-            return uv.fs_read(fd, CHUNK, -1, done)
+            return uv.fs_read(fd, most, -1, done)
         end)
         if not chunk then
             return nil, err .. ": give a file"
         elseif chunk == "" then
             return table.concat(parts)
+        elseif #parts == 0 and #chunk == known and known < most then
+            return chunk
         end
-        size = size + #chunk
+        most, size = CHUNK, size + #chunk
         if size > _M.MAX_BYTES then
             return nil, ("the file is larger than %d MiB: give a smaller one")
                 :format(_M.MAX_BYTES / (1024 * 1024))

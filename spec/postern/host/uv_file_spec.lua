@@ -53,6 +53,39 @@ describe("files of the libuv host", function()
             { block("read", "/dev/zero") })
     end)
 
+    -- Each read is a trip to another thread.
+    it("are read in one go when their size is known", function()
+        local real, reads = uv.fs_read, 0
+        uv.fs_read = function(...)
+            reads = reads + 1
+            return real(...)
+        end
+        finally(function() uv.fs_read = real end)
+        for _, row in ipairs({
+            { "", 1 }, { "x", 1 }, { ("x"):rep(5000), 1 },
+            { ("x"):rep(256 * 1024 - 1), 1 }, { ("xy"):rep(128 * 1024), 2 },
+            { ("x"):rep(256 * 1024 + 1), 3 },
+        }) do
+            put("a", row[1])
+            reads = 0
+            assert.equal(row[1], get("a"))
+            assert.equal(row[2], reads)
+        end
+        assert.truthy(host:block(host.read, host, "/proc/self/status"):find("VmRSS"))
+    end)
+
+    it("that grow while they are read are read to the end", function()
+        put("a", "0123456789")
+        local real = uv.fs_fstat
+        uv.fs_fstat = function(fd)
+            local stat = real(fd)
+            put("a", "0123456789abcdef")
+            return stat
+        end
+        finally(function() uv.fs_fstat = real end)
+        assert.equal("0123456789abcdef", get("a"))
+    end)
+
     it("are written line by line", function()
         local writer = assert(host:writer(folder .. "/log"))
         for i = 1, 1000 do
