@@ -20,6 +20,7 @@ TEST_DEPS     = $(PROXY_DEPS) lua-busted lua-check lua-yaml libjansson-dev mmdb-
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 BENCH_DEPS    = $(NGINX_DEPS) libuv1-dev
+PEER_DEPS     = $(DEPS)
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
 
 MAKEFLAGS += --no-print-directory
@@ -30,8 +31,8 @@ SUITES     = JOBS=$(JOBS) tools/suites.sh
 .PHONY: help deps nginx-deps proxy-deps test-deps valgrind-deps fuzz-deps build build-tests run \
         run-nginx run-auth_request run-forward_auth run-haproxy test test-c test-lua lint test-asan \
         test-valgrind fuzz-smoke differential coverage coverage-deps bench bench-scripting \
-        bench-hostile bench-deps bench-nginx bench-server soak-nginx soak-server store-kills \
-        install clean
+        bench-hostile bench-peers bench-report peer-deps bench-deps bench-nginx bench-server \
+        soak-nginx soak-server store-kills install clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -124,6 +125,18 @@ bench: build ## what decisions, estates and guard rails cost
 	@luajit spec/bench/decide.lua $(BUILD)
 	@luajit spec/bench/estate.lua $(BUILD)
 	@luajit spec/bench/guards.lua
+
+peer-deps:
+	@tools/deps.sh $(PEER_DEPS)
+
+# The peers themselves are built with cargo, go and npm, where those are; Debian's
+# own compilers are too old for them.
+bench-peers: peer-deps ## decisions beside Cedar, OPA, MinIO, Casbin and iam-simulate
+	@$(MAKE) build
+	@luajit spec/bench/peers.lua $(BUILD)
+
+bench-report: ## docs/performance.md and its plots, from the results in build/bench
+	@luajit spec/bench/report/write.lua $(BUILD)
 
 bench-scripting: build ## keys, hooks and 10,000 decisions that wait during a reload
 	@luajit spec/bench/scripting.lua $(BUILD)
