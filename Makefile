@@ -123,6 +123,8 @@ coverage: coverage-deps ## line and branch coverage of the C code by all tests
 bench: build ## what decisions, estates and guard rails cost
 	@$(COMPILE) $(BUILD) --target bench_decide
 	@luajit spec/bench/decide.lua $(BUILD)
+	@$(COMPILE) $(BUILD) --target peer_postern
+	@luajit spec/bench/core.lua $(BUILD)
 	@luajit spec/bench/estate.lua $(BUILD)
 	@luajit spec/bench/guards.lua
 

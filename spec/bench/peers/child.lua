@@ -86,6 +86,20 @@ function Child:ask(line, seconds)
 end
 
 
+--- Lets the program end by itself: it finds no line more.
+-- @tparam number seconds in which it has to; it is stopped then
+function Child:finish(seconds)
+    self.input:shutdown()
+    while self.handle and not self.ended do
+        local line = self:next_line(seconds)
+        if not line and not self.ended then
+            break
+        end
+    end
+    self:stop()
+end
+
+
 --- Ends the program, at once.
 function Child:stop()
     if not self.handle then
