@@ -11,6 +11,7 @@ LISTEN  ?= 127.0.0.1:8180
 
 # Debian packages, by what needs them. cmake brings what it needs itself; gcc
 # brings the sanitizers; valgrind cannot start without libc's debug symbols.
+PEER_DEPS     = $(DEPS)
 DEPS          = gcc libc6-dev cmake luajit2 lua-argparse lua-dkjson lua-luaossl lua-cjson tzdata \
                 libmaxminddb0 node-llhttp libssl-dev lua-luv lua-filesystem
 NGINX_DEPS    = $(DEPS) nginx libnginx-mod-http-lua curl
@@ -20,7 +21,6 @@ TEST_DEPS     = $(PROXY_DEPS) lua-busted lua-check lua-yaml libjansson-dev mmdb-
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 BENCH_DEPS    = $(NGINX_DEPS) libuv1-dev
-PEER_DEPS     = $(DEPS)
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
 
 MAKEFLAGS += --no-print-directory
@@ -31,8 +31,8 @@ SUITES     = JOBS=$(JOBS) tools/suites.sh
 .PHONY: help deps nginx-deps proxy-deps test-deps valgrind-deps fuzz-deps build build-tests run \
         run-nginx run-auth_request run-forward_auth run-haproxy test test-c test-lua lint test-asan \
         test-valgrind fuzz-smoke differential coverage coverage-deps bench bench-scripting \
-        bench-hostile bench-peers bench-report peer-deps bench-deps bench-nginx bench-server \
-        soak-nginx soak-server store-kills install clean
+        bench-hostile bench-deps bench-nginx bench-server soak-nginx soak-server store-kills \
+        install clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -128,18 +128,6 @@ bench: build ## what decisions, estates and guard rails cost
 	@luajit spec/bench/estate.lua $(BUILD)
 	@luajit spec/bench/guards.lua
 
-peer-deps:
-	@tools/deps.sh $(PEER_DEPS)
-
-# The peers themselves are built with cargo, go and npm, where those are; Debian's
-# own compilers are too old for them.
-bench-peers: peer-deps ## decisions beside Cedar, OPA, MinIO, Casbin and iam-simulate
-	@$(MAKE) build
-	@luajit spec/bench/peers.lua $(BUILD)
-
-bench-report: ## docs/performance.md and its plots, from the results in build/bench
-	@luajit spec/bench/report/write.lua $(BUILD)
-
 bench-scripting: build ## keys, hooks and 10,000 decisions that wait during a reload
 	@luajit spec/bench/scripting.lua $(BUILD)
 
@@ -174,6 +162,20 @@ store-kills: build ## kill writers of the store KILLS=200 times, and at every op
 	@for spec in store_crash store_kill; do \
 	    POSTERN_BUILD=$(BUILD) POSTERN_KILLS=$(KILLS) \
 	    luajit "$$(command -v busted)" --ignore-lua -o plainTerminal spec/$${spec}_spec.lua || exit 1; done
+
+.PHONY: peer-deps bench-peers bench-report
+
+peer-deps:
+	@tools/deps.sh $(PEER_DEPS)
+
+# The peers themselves are built with cargo, go and npm, where those are; Debian's
+# own compilers are too old for them.
+bench-peers: peer-deps ## decisions beside Cedar, OPA, MinIO, Casbin and iam-simulate
+	@$(MAKE) build
+	@luajit spec/bench/peers.lua $(BUILD)
+
+bench-report: ## docs/performance.md and its plots, from the results in build/bench
+	@luajit spec/bench/report/write.lua $(BUILD)
 
 install: build ## install below PREFIX=/usr/local; DESTDIR is honoured
 	@cmake --install $(BUILD) --prefix $(abspath $(PREFIX)) --strip
