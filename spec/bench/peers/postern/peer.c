@@ -1,7 +1,7 @@
 /* Postern, through its C interface: a request is filled from texts, as a host
  * has them, and evaluated. Lines on standard input ask; see ../README.md.
  *
- * Workloads are read with the public document reader. */
+ * The requests of a workload are read with the public document reader. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <stdint.h>
@@ -13,6 +13,11 @@
 #include "postern.h"
 
 enum { MOST_REQUESTS = 256, LINE = 4096 };
+
+/* Where the parts of a workload begin. */
+#define POLICIES "\"policies\":[\n"
+#define RULES "\"rules\":[\n"
+#define REQUESTS "\n\"requests\":[\n"
 
 typedef struct call {
     postern_span principal, action, resource, ip;
@@ -66,29 +71,40 @@ static char *read_file(const char *path, size_t *length) {
     *length = (size_t)ftell(file);
     rewind(file);
     char *bytes = malloc(*length + 1);
-    if (bytes != NULL) *length = fread(bytes, 1, *length, file);
+    if (bytes != NULL) {
+        *length = fread(bytes, 1, *length, file);
+        bytes[*length] = '\0';
+    }
     fclose(file);
     return bytes;
 }
 
-static postern_set *compile(const postern_document *document) {
-    uint32_t count;
-    size_t length;
-    const postern_node *nodes = postern_document_nodes(document, &count);
-    const char *source = postern_document_source(document, &length);
+/* The set of the policies, a line each; a large workload has more text than one
+ * document may have. */
+static postern_set *compile(const char *bytes) {
     postern_options options = {.policy_type = POSTERN_ENDPOINT};
     postern_builder *builder = postern_builder_new(&options, &error);
     if (builder == NULL) return NULL;
-    uint32_t list = member(document, 0, "policies");
-    postern_set *set = NULL;
-    int status = POSTERN_OK;
-    for (uint32_t at = list + 1; at < nodes[list].next && status == POSTERN_OK; at = nodes[at].next) {
-        status = postern_builder_add(builder, "policy", 6, source + nodes[at].start,
-                                     nodes[at].end - nodes[at].start, &error);
+    const char *line = strstr(bytes, POLICIES), *last = strstr(bytes, RULES);
+    int status = line != NULL && last != NULL ? POSTERN_OK : POSTERN_VALUE;
+    if (status == POSTERN_OK) line += sizeof POLICIES - 1;
+    while (status == POSTERN_OK && line < last) {
+        const char *end = strchr(line, '\n'), *brace = end;
+        while (*brace != '}') brace--;
+        status = postern_builder_add(builder, "policy", 6, line, (size_t)(brace + 1 - line), &error);
+        line = end + 1;
     }
-    if (status == POSTERN_OK) set = postern_builder_build(builder, &error);
+    postern_set *set = status == POSTERN_OK ? postern_builder_build(builder, &error) : NULL;
     postern_builder_free(builder);
     return set;
+}
+
+/* The document of the requests, which are the last member of the file. */
+static postern_document *read_requests(char *bytes, size_t length) {
+    char *from = strstr(bytes, REQUESTS);
+    if (from == NULL) return NULL;
+    *from = '{'; /* in place of the end of the line */
+    return postern_document_new(from, length - (size_t)(from - bytes), NULL, &error);
 }
 
 static void fill(postern_request *request, const call *from) {
@@ -139,14 +155,10 @@ static void load(const char *path) {
         printf("error cannot read %s\n", path);
         return;
     }
-    loaded.document = postern_document_new(bytes, length, NULL, &error);
+    loaded.set = compile(bytes);
+    loaded.document = read_requests(bytes, length);
     free(bytes);
-    if (loaded.document == NULL) {
-        fail(path);
-        return;
-    }
-    loaded.set = compile(loaded.document);
-    if (loaded.set == NULL) {
+    if (loaded.set == NULL || loaded.document == NULL) {
         fail(path);
     } else if (prepare()) {
         printf("ok\n");
