@@ -25,6 +25,7 @@ parser:option("--sizes", "how many policies", SIZES)
 parser:option("--rounds", "rounds that count", "9"):convert(tonumber)
 local options = parser:parse()
 
+io.stdout:setvbuf("line")
 local has_valgrind = os.execute("command -v valgrind >/dev/null 2>&1") == 0
 
 
