@@ -19,6 +19,7 @@ TEST_DEPS     = $(PROXY_DEPS) lua-busted lua-check lua-yaml libjansson-dev mmdb-
                 mandoc
 VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
+PEER_DEPS     = $(DEPS)
 BENCH_DEPS    = $(NGINX_DEPS) libuv1-dev
 STRUCTURE_DEPS = $(DEPS) g++ pkgconf libpcre2-dev libre2-dev libhyperscan-dev libdpdk-dev
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
@@ -121,10 +122,11 @@ coverage: coverage-deps ## line and branch coverage of the C code by all tests
 	@gcovr --root . --filter 'core/src/' --filter 'http/src/' --filter 'tls/src/' --exclude-throw-branches --print-summary build-coverage
 
 bench: build ## what decisions, loading, estates and guard rails cost
-	@$(COMPILE) $(BUILD) --target bench_decide --target bench_loading
+	@$(COMPILE) $(BUILD) --target bench_decide --target bench_loading --target peer_postern
 	@luajit spec/bench/decide.lua $(BUILD)
 	@luajit spec/bench/entry.lua $(BUILD)
 	@luajit spec/bench/loading.lua $(BUILD)
+	@luajit spec/bench/core.lua $(BUILD)
 	@luajit spec/bench/estate.lua $(BUILD)
 	@luajit spec/bench/guards.lua
 
@@ -171,6 +173,20 @@ store-kills: build ## kill writers of the store KILLS=200 times, and at every op
 	@for spec in store_crash store_kill; do \
 	    POSTERN_BUILD=$(BUILD) POSTERN_KILLS=$(KILLS) \
 	    luajit "$$(command -v busted)" --ignore-lua -o plainTerminal spec/$${spec}_spec.lua || exit 1; done
+
+.PHONY: peer-deps bench-peers bench-report
+
+peer-deps:
+	@tools/deps.sh $(PEER_DEPS)
+
+# The peers themselves are built with cargo, go and npm, where those are; Debian's
+# own compilers are too old for them.
+bench-peers: peer-deps ## decisions beside Cedar, OPA, MinIO, Casbin and iam-simulate
+	@$(MAKE) build
+	@luajit spec/bench/peers.lua $(BUILD)
+
+bench-report: ## docs/performance.md and its plots, from the results in build/bench
+	@luajit spec/bench/report/write.lua $(BUILD)
 
 install: build ## install below PREFIX=/usr/local; DESTDIR is honoured
 	@cmake --install $(BUILD) --prefix $(abspath $(PREFIX)) --strip

@@ -1,0 +1,3 @@
+module postern/peers/protocol
+
+go 1.24
