@@ -354,9 +354,28 @@ function Watch:follow(paths)
 end
 
 
+-- A look that runs would tell of what is being noted.
+local function note_in_task(self)
+    if self.looking and not self.looking.finished then
+        self.looking:cancel()
+        self.again = true
+    end
+    self.noting = true
+    self.loop.tasks:ensure(function() self.noting = false end,
+                           watch.changed, self.fs, self.paths, self.known)
+    if self.again then
+        self:look()
+    end
+end
+
+
 --- Takes what has changed until now as known, for who reads every file after it.
 function Watch:note()
-    watch.changed(self.loop.tasks:inside() and self.fs or sync, self.paths, self.known)
+    if self.loop.tasks:inside() then
+        note_in_task(self)
+    else
+        watch.changed(sync, self.paths, self.known)
+    end
 end
 
 
@@ -425,19 +444,21 @@ end
 
 
 function Watch:look()
-    if self.looking and not self.looking.finished then
+    if self.noting or (self.looking and not self.looking.finished) then
         self.again = true
         return
     end
+    self.again = false
     self.looking = self.loop.tasks:spawn(function()
-        repeat
-            self.again = false
-            local changed = watch.changed(self.fs, self.paths, self.known)
-            self:arm(self.fs)
-            if #changed > 0 and not self.closed then
-                self.loop.tasks:spawn(self.on_change, changed)
-            end
-        until not self.again
+        local changed = watch.changed(self.fs, self.paths, self.known)
+        self:arm(self.fs)
+        self.looking = nil -- who is told now may note
+        if #changed > 0 and not self.closed then
+            self.loop.tasks:spawn(self.on_change, changed)
+        end
+        if self.again and not self.closed then
+            self:look()
+        end
     end)
 end
 
