@@ -136,8 +136,7 @@ structure-deps:
 bench-structures: structure-deps ## addresses beside DPDK; globs beside PCRE2, RE2 and Hyperscan
 	@$(MAKE) build
 	@$(COMPILE) $(BUILD) --target bench_cidr --target bench_glob
-	@$(BUILD)/bench_cidr
-	@$(BUILD)/bench_glob
+	@luajit spec/bench/structures.lua $(BUILD)
 
 bench-scripting: build ## keys, hooks and 10,000 decisions that wait during a reload
 	@luajit spec/bench/scripting.lua $(BUILD)

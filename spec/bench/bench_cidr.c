@@ -321,10 +321,13 @@ static void append_results(const struct bench_case *from, enum kind kind,
             bench_result_append(&row, times[c][form], ROUNDS);
         }
         if (kind != UNI || all[c].self == NULL) continue;
-        double memory = all[c].memory;
+        double memory = all[c].memory, build = all[c].build;
         bench_result_append(&(bench_result){.name = all[c].name, .family = from->name,
                                             .size = from->size, .unit = "MiB"},
                             &memory, 1);
+        bench_result_append(&(bench_result){.name = all[c].name, .family = from->name,
+                                            .size = from->size, .unit = "s"},
+                            &build, 1);
     }
 }
 

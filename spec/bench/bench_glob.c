@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "index.h"
+#include "result.h"
 
 enum { ROUNDS = 11, TEXTS = 4096, MOST_ENGINES = 8 };
 
@@ -193,8 +194,11 @@ static void choose_engines(void) {
 #endif
 }
 
-static void print_row(const char *name, double ns[ROUNDS], double first) {
+static void print_row(const char *name, const char *family, size_t size, double ns[ROUNDS],
+                      double first) {
     qsort(ns, ROUNDS, sizeof *ns, ascending);
+    bench_result_append(
+        &(bench_result){.name = name, .family = family, .size = size, .unit = "ns"}, ns, ROUNDS);
     double median = ns[ROUNDS / 2];
     printf("  %-14s %11.1f  (%.1f to %.1f)", name, median, ns[0], ns[ROUNDS - 1]);
     if (first > 0) printf("  %.2f times", median / first);
@@ -271,10 +275,12 @@ static void bench_single(const struct single *single) {
         }
     }
     printf("%s: %s\n", single->name, single->pattern);
+    char family[48];
+    snprintf(family, sizeof family, "glob: %s", single->name);
     double first = 0;
     for (size_t e = 0; e < engine_count; e++) {
         if (engines[e]->one_new == NULL) continue;
-        print_row(engines[e]->name, ns[e], first);
+        print_row(engines[e]->name, family, 1, ns[e], first);
         if (e == 0) first = ns[0][ROUNDS / 2];
         engines[e]->one_free(selves[e]);
     }
@@ -421,7 +427,7 @@ static void bench_many(size_t count) {
     double first = 0;
     for (size_t e = 0; e < engine_count; e++) {
         if (selves[e] == NULL) continue;
-        print_row(engines[e]->name, ns[e], first);
+        print_row(engines[e]->name, "globs", count, ns[e], first);
         if (e == 0) first = ns[0][ROUNDS / 2];
         engines[e]->many_free(selves[e]);
     }

@@ -4,12 +4,13 @@
 -- the part of that name makes of the results. No figure stands in the prose.
 local results = require("spec.bench.results")
 local svg = require("spec.bench.report.svg")
+local targets = require("spec.bench.report.targets")
 
 local _M = {}
 
 
 --- Kinds of results, each a file `KIND.json`.
-_M.KINDS = { "peers", "core", "structures" }
+_M.KINDS = { "peers", "core", "structures", "entry" }
 
 local ABSENT = "These figures have not been taken yet."
 
@@ -320,8 +321,51 @@ function PARTS.structures(found)
 end
 
 
+function PARTS.entry(found)
+    local rows = {}
+    for _, row in ipairs(found.rows) do
+        rows[#rows + 1] = { "`" .. row.name .. "`", row.form,
+                            row.unit == "ns" and _M.time(row.median)
+                                or ("%.3f %s"):format(row.median, row.unit) }
+    end
+    return table_of({ "Policy", "From Lua", "On top of C" }, rows, 3)
+end
+
+
+local function figure_words(number, unit)
+    return unit == "ns" and _M.time(number) or unit == "times" and _M.times(number)
+        or ("%.3g %s"):format(number, unit)
+end
+
+
+function PARTS.targets(all)
+    local rows, reasons = {}, {}
+    for _, target in ipairs(targets.judge(all)) do
+        local verdict = target.met and "met" or target.figure and "**missed**" or "not measured"
+        if target.why then
+            local number = reasons[target.why]
+            if not number then
+                number = #reasons + 1
+                reasons[target.why], reasons[number] = number, target.why
+            end
+            verdict = ("%s, [%d]"):format(verdict, number)
+        end
+        rows[#rows + 1] = { target.name,
+                            (target.least and "at least " or "at most ")
+                                .. figure_words(target.least or target.most, target.unit),
+                            target.figure and figure_words(target.figure, target.unit) or "",
+                            verdict }
+    end
+    for number, reason in ipairs(reasons) do
+        reasons[number] = ("%d. %s"):format(number, reason)
+    end
+    return table_of({ "", "Target", "Here", "" }, rows, 5)
+        .. (#reasons > 0 and "\n\n" .. table.concat(reasons, "\n") or "")
+end
+
+
 -- Which kind of results a part is made of, where it is not the peers'.
-local KIND_OF = { core = "core", structures = "structures" }
+local KIND_OF = { core = "core", structures = "structures", entry = "entry" }
 
 
 -- ---- Plots -----------------------------------------------------------------------
@@ -391,6 +435,9 @@ function _M.make(template, all)
                 or ABSENT)
         end
         local part = PARTS[name] or error(("the template has `%s`, which is no part"):format(name))
+        if name == "targets" then
+            return "\n" .. part(all)
+        end
         local kind = KIND_OF[name] or name == "machine" and argument or "peers"
         return "\n" .. (all[kind] and part(all[kind], argument) or ABSENT)
     end)
