@@ -82,6 +82,8 @@ local function add_help(parser, wanted)
 end
 
 
+local STRICTNESS = { "attachable", "structural" }
+
 local function add_question(command)
     command:option("--policy", "A policy to decide with; may be repeated.")
         :argname("[TYPE=]FILE"):count("*")
@@ -95,7 +97,7 @@ local function add_question(command)
     command:option("--context", "A condition key; the same key twice makes a list.")
         :argname("KEY=VALUE"):count("*")
     command:option("--strictness", "attachable refuses what AWS refuses to attach; structural "
-        .. "takes every policy that can be understood."):choices({ "attachable", "structural" })
+        .. "takes every policy that can be understood."):choices(STRICTNESS)
     command:option("--api-arn", "What execute-api:/ stands for in the resource policy: "
         .. "arn:aws:execute-api:REGION:ACCOUNT:API.")
     command:flag("--json", "Answer in JSON.")
@@ -305,8 +307,10 @@ local function inline_context(arguments)
 end
 
 
+local REQUIRED = { "action", "resource" }
+
 local function inline_request(options)
-    for _, name in ipairs({ "action", "resource" }) do
+    for _, name in ipairs(REQUIRED) do
         if not options[name] then
             misuse("give --request, or --action and --resource: --%s is missing", name)
         end
@@ -321,12 +325,14 @@ local function inline_request(options)
 end
 
 
+local ASKED = { "action", "resource", "principal", "resource_account" }
+
 local function request_of(host, options)
     local path = options.request
     if not path then
         return inline_request(options)
     end
-    for _, name in ipairs({ "action", "resource", "principal", "resource_account" }) do
+    for _, name in ipairs(ASKED) do
         if options[name] then
             misuse("give either --request or --%s", (name:gsub("_", "-")))
         end
@@ -388,9 +394,11 @@ local function open_estate(host, path)
 end
 
 
+local OPTIONS_OF_A_REQUEST = { "action", "resource", "principal", "resource_account", "api_arn",
+                  "strictness" }
+
 local function check_estate_options(options)
-    for _, name in ipairs({ "action", "resource", "principal", "resource_account", "api_arn",
-                            "strictness" }) do
+    for _, name in ipairs(OPTIONS_OF_A_REQUEST) do
         if options[name] then
             misuse("--estate brings its own policies and wants --request or --cases: give no --%s",
                    (name:gsub("_", "-")))
@@ -428,6 +436,8 @@ local function decide_on_estate(host, options)
 end
 
 
+local TEXTS_OF_A_CASE = { "id", "why", "expect" }
+
 -- A runner like that of `postern.cases`, for cases without policies of their own.
 local function estate_runner(estate, name)
     local function read_case(text, line, case)
@@ -439,7 +449,7 @@ local function estate_runner(estate, name)
         if not record or type(record.request) ~= "table" then
             fail('%s:%d:1: not a case: write {"id", "request", "expect"}', name, line)
         end
-        for _, member in ipairs({ "id", "why", "expect" }) do
+        for _, member in ipairs(TEXTS_OF_A_CASE) do
             case[member] = type(record[member]) == "string" and record[member] or case[member]
         end
         case.decision = estate:authorize(record.request)
@@ -497,10 +507,12 @@ local function record_of(decision)
 end
 
 
+local DECIDING = { "policy_type", "policy_index", "index", "sid", "effect", "matched",
+                  "failed_at", "condition", "file", "line", "column" }
+
 local function statement_record(statement)
     local record = {}
-    for _, name in ipairs({ "policy_type", "policy_index", "index", "sid", "effect", "matched",
-                            "failed_at", "condition", "file", "line", "column" }) do
+    for _, name in ipairs(DECIDING) do
         record[name] = statement[name]
     end
     record.sid = record.sid or json.null
@@ -509,11 +521,13 @@ local function statement_record(statement)
 end
 
 
+local OF_A_CALL = { "api", "stage", "method", "path", "principal", "action", "resource",
+                  "resourceAccount", "context" }
+
 -- Of a call on an estate there is more than can be written down.
 local function request_record(request)
     local record = {}
-    for _, name in ipairs({ "api", "stage", "method", "path", "principal", "action", "resource",
-                            "resourceAccount", "context" }) do
+    for _, name in ipairs(OF_A_CALL) do
         record[name] = request[name]
     end
     return record
@@ -634,7 +648,10 @@ end
 
 
 local function print_table(host, decided, folder)
-    local rows, widths = {}, { 0, 0, 0 }
+    local rows, widths = {}, {}
+    for column = 1, 3 do
+        widths[column] = 0
+    end
     for i, case in ipairs(decided) do
         local row = { case.id, "error", "-", case.error and case.error.message }
         if case.decision then
@@ -831,9 +848,11 @@ function COMMANDS.help(host, options, parser, commands)
 end
 
 
+local LOADED_WHEN_NAMED = { "test", "serve", "store" }
+
 local function run(host, argv)
     local wanted = {}
-    for _, name in ipairs({ "test", "serve", "store" }) do
+    for _, name in ipairs(LOADED_WHEN_NAMED) do
         wanted[name] = argv[1] == name or argv[2] == name
     end
     local parser, commands = make_parser(wanted)

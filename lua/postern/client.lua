@@ -57,13 +57,15 @@ function _M.new(options, host)
 end
 
 
+local NUMBERS = { "timeout", "connect_timeout", "max_bytes" }
+
 local function check(request)
     for name in pairs(request) do
         if not REQUEST[name] then
             error(("unknown option `%s`"):format(tostring(name)), 3)
         end
     end
-    for _, name in ipairs({ "timeout", "connect_timeout", "max_bytes" }) do
+    for _, name in ipairs(NUMBERS) do
         local value = request[name]
         if value ~= nil and (type(value) ~= "number" or not (value > 0 and value < 2 ^ 31)) then
             error(("`%s`: give a number above 0"):format(name), 3)

@@ -88,8 +88,12 @@ local function check_names(doc, node)
 end
 
 
+local NEEDED = { "action", "resource" }
+
+local SHOWN = { "principal", "action", "resource", "resourceAccount" }
+
 local function read_texts(doc, node, request)
-    for _, name in ipairs({ "principal", "action", "resource", "resourceAccount" }) do
+    for _, name in ipairs(SHOWN) do
         local value = doc:get(node, name)
         if value then
             request[name] = doc:text(value)
@@ -99,7 +103,7 @@ local function read_texts(doc, node, request)
             end
         end
     end
-    for _, name in ipairs({ "action", "resource" }) do
+    for _, name in ipairs(NEEDED) do
         if not request[name] then
             return nil, problem(doc, node, "`%s` is missing: add it", name)
         end

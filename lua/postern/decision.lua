@@ -500,9 +500,11 @@ local function need_text(statement, miss)
 end
 
 
+local REQUESTED = { "principal", "action", "resource" }
+
 local function request_lines(lines, request)
     lines[#lines + 1] = "request"
-    for _, element in ipairs({ "principal", "action", "resource" }) do
+    for _, element in ipairs(REQUESTED) do
         lines[#lines + 1] = ("  %-9s  %s"):format(element, tostring(request[element] or "*"))
     end
     local names = {}

@@ -207,12 +207,14 @@ local function checked_policy(self, policy, service, endpoint_type)
 end
 
 
+local REQUIRED = { "vpc", "service" }
+
 local function check_creation(self, request, endpoint_type)
     local ok, err = check_known(request, CREATE)
     if not ok then
         return nil, err
     end
-    for _, name in ipairs({ "vpc", "service" }) do
+    for _, name in ipairs(REQUIRED) do
         if type(request[name]) ~= "string" or request[name] == "" then
             return fail("MissingParameter", "`%s` is missing", name)
         end

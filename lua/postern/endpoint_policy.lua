@@ -516,7 +516,8 @@ end
 -- can be reached by reading `prefix:` is kept; from one of them a name must follow, which has at
 -- least one character and no colon.
 local function can_match(pattern, prefix)
-    local places = { [1] = true }
+    local places = {}
+    places[1] = true
     for letter in (prefix .. ":"):gmatch(".") do
         local reached = {}
         for at = 1, #pattern do

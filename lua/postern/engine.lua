@@ -392,6 +392,8 @@ end
 -- ---- The flow ----------------------------------------------------------------
 
 
+local OWN_GATES = { "identity", "boundary", "session" }
+
 -- Which policies take part: those of the API or of the resource, of the endpoint, of the principal,
 -- and of the organisation of caller and owner.
 local function gates_of(estate, subject)
@@ -399,7 +401,7 @@ local function gates_of(estate, subject)
     gates.resource = (subject.api or subject.resource or NONE).policy
     gates.endpoint = subject.endpoint and subject.endpoint.policy or nil
     gates.domain = subject.domain and subject.domain.policy or nil
-    for _, gate in ipairs({ "identity", "boundary", "session" }) do
+    for _, gate in ipairs(OWN_GATES) do
         gates[gate] = subject.known and subject.known[gate] or nil
     end
     local caller, owner = estate.accounts[subject.account], estate.accounts[subject.owner]
@@ -610,10 +612,12 @@ local function subnet_of(estate, vpc, address)
 end
 
 
+local NETWORK_MEMBERS = { "peers", "transit" }
+
 -- Where an address is, as seen from a VPC: there, or in one that is joined to it.
 local function locate(estate, home, address)
     local near = { home }
-    for _, member in ipairs({ "peers", "transit" }) do
+    for _, member in ipairs(NETWORK_MEMBERS) do
         for _, id in ipairs(estate.vpcs[home][member]) do
             near[#near + 1] = id
         end
@@ -843,8 +847,10 @@ local function owner_of(resource, request)
 end
 
 
+local NEEDED = { "action", "resource" }
+
 local function decide_action(estate, request, seen)
-    for _, name in ipairs({ "action", "resource" }) do
+    for _, name in ipairs(NEEDED) do
         if not request[name] then
             refuse(FAULT, "`%s` is missing: give `api`, or `action` and `resource`", name)
         end

@@ -240,9 +240,11 @@ local function set_of_names(names)
 end
 
 
+local OF_AUTHORIZERS = { "authorizer", "identity_sources", "authorizer_ttl" }
+
 local function check_kind(self, entry)
     local members = entry.members
-    for _, name in ipairs({ "authorizer", "identity_sources", "authorizer_ttl" }) do
+    for _, name in ipairs(OF_AUTHORIZERS) do
         if members[name] and members.authorization ~= "LAMBDA" then
             problem(self, entry, "`%s` belongs to an API whose authorization is LAMBDA", name)
         end
@@ -476,12 +478,14 @@ function BUILD.route_table(self, entry)
 end
 
 
+local DIRECTIONS = { "inbound", "outbound" }
+
 function BUILD.security_group(self, entry)
     local members = entry.members
     if members.vpc then
         referred(self, entry, "vpc", "vpc", members.vpc)
     end
-    for _, member in ipairs({ "inbound", "outbound" }) do
+    for _, member in ipairs(DIRECTIONS) do
         for _, rule in ipairs(members[member] or {}) do
             if rule.security_group then
                 referred(self, entry, member, "security_group", rule.security_group)
@@ -685,11 +689,13 @@ local function identity_of(self, entry)
 end
 
 
+local OF_SESSIONS = { "tags", "mfa", "userid", "token_issue_time" }
+
 function BUILD.principal(self, entry)
     local members = entry.members
     local principal = identity_of(self, entry) or {}
     principal.id, principal.attributes = entry.id, {}
-    for _, name in ipairs({ "tags", "mfa", "userid", "token_issue_time" }) do
+    for _, name in ipairs(OF_SESSIONS) do
         principal.attributes[name] = members[name]
     end
     principal.identity = identity_set(self, entry)
@@ -853,9 +859,11 @@ end
 -- ---- The whole -------------------------------------------------------------
 
 
+local GLOBAL_WORDS = { "account", "region", "partition" }
+
 local function read_settings(self)
     self.settings = { partition = "aws" }
-    for _, word in ipairs({ "account", "region", "partition" }) do
+    for _, word in ipairs(GLOBAL_WORDS) do
         local entry = entries_of(self, word)[1]
         self.settings[word] = entry and entry.value or self.settings[word]
     end

@@ -29,6 +29,8 @@ local ANSWERS = {
 }
 
 
+local PHASES = { "before", "after", "log" }
+
 --- Makes the hooks of an estate.
 -- @tparam {Runner,...} runners of hooks packs
 -- @tparam function log `function(message)`, for the operator
@@ -48,7 +50,7 @@ function _M.new(runners, log)
         return left.pack.name < right.pack.name
     end)
     for _, runner in ipairs(ordered) do
-        for _, phase in ipairs({ "before", "after", "log" }) do
+        for _, phase in ipairs(PHASES) do
             if runner.pack[phase] then
                 table.insert(self[phase .. "_hooks"], runner)
             end

@@ -111,7 +111,12 @@ end
 -- @treturn table|nil kind, arn, account and, where the ARN tells, name or role_arn
 -- @treturn string why not
 function _M.principal(value)
-    local principal = type(value) == "table" and copy(value, {}) or { arn = value }
+    local principal = {}
+    if type(value) == "table" then
+        principal = copy(value, {})
+    else
+        principal.arn = value
+    end
     if type(principal.arn) ~= "string" then
         return nil, "a principal is an ARN or a table with `arn`"
     end

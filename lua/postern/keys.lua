@@ -140,13 +140,15 @@ local function cache_of(pack, name, now)
 end
 
 
+local TABLES = { "keys", "prefixes" }
+
 local function add_pack(self, runner, now)
     local pack = runner.pack
     local types, err = types_of(pack)
     if not types then
         return nil, err
     end
-    for _, kind in ipairs({ "keys", "prefixes" }) do
+    for _, kind in ipairs(TABLES) do
         for name, provide in pairs(pack[kind] or {}) do
             local ok
             ok, err = add(self[kind], {
@@ -178,7 +180,7 @@ end
 
 -- A key of one pack below a prefix of another would be answered by either, as the reader sees it.
 local function check_overlap(self)
-    for _, kind in ipairs({ "keys", "prefixes" }) do
+    for _, kind in ipairs(TABLES) do
         for name, provider in pairs(self[kind]) do
             local other = find_prefix(self, name)
             if other and other.pack ~= provider.pack then

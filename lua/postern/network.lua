@@ -109,9 +109,11 @@ local function compile_ranges(what, texts)
 end
 
 
+local SOURCES = { "cidr", "prefix_list", "security_group" }
+
 local function check_peer(self, what, rule)
     local count = 0
-    for _, name in ipairs({ "cidr", "prefix_list", "security_group" }) do
+    for _, name in ipairs(SOURCES) do
         count = count + (rule[name] and 1 or 0)
     end
     if count ~= 1 then

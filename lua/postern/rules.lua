@@ -206,11 +206,13 @@ local function check_complete(pack)
 end
 
 
+local REQUIRED = { "kind", "name", "api" }
+
 local function check_header(pack, kind)
     if type(pack) ~= "table" then
         return nil, "a pack returns a plain table"
     end
-    for _, name in ipairs({ "kind", "name", "api" }) do
+    for _, name in ipairs(REQUIRED) do
         if pack[name] == nil then
             return nil, ("lacks `%s`: a pack has %s"):format(name, quoted(COMMON))
         end

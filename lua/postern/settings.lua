@@ -69,7 +69,9 @@ local function read_endpoint(what, value, protocols)
     if value == false then
         return false
     elseif type(value) == "string" then
-        value = { protocol = value }
+        local name = value
+        value = {}
+        value.protocol = name
     elseif type(value) ~= "table" then
         fail("%s is %s: give { protocol = \"...\" }, or false for none", what, describe(value))
     end
@@ -160,7 +162,9 @@ local function read_audit(audit, context)
     if not audit then
         return nil
     elseif type(audit) == "string" then
-        audit = { path = audit }
+        local path = audit
+        audit = {}
+        audit.path = path
     elseif type(audit) ~= "table" then
         fail("`audit` is %s: give a table with `path`", describe(audit))
     end

@@ -22,6 +22,7 @@ local ORDER = { "scp", "rcp", "endpoint", "domain", "resource", "identity", "bou
 -- None of them grants, and without an allow of each that is there nobody asks any further.
 local FILTERS = { "scp", "endpoint", "domain" }
 
+local RESOURCE_SIDE = { "rcp", "domain", "resource" }
 local IDENTITY_SIDE = { "scp", "identity", "boundary", "session" }
 
 -- Seconds an authorizer's policy may be cached ("Create an authorizer", API Gateway API Reference,
@@ -177,7 +178,7 @@ local function caller_of(request, attached, config)
     caller.because, caller.status, caller.code = find_impostor(caller, gateway)
     if caller.because then
         -- The resource policy is not consulted for a caller that is not authenticated.
-        skip(caller, { "rcp", "domain", "resource" })
+        skip(caller, RESOURCE_SIDE)
         skip(caller, IDENTITY_SIDE)
     end
     -- An endpoint looks at every signature, whatever the method asks for.

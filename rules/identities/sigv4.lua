@@ -274,7 +274,8 @@ local function parse_authorization(text)
     if not algorithm then
         return nil, "the Authorization header has nothing but an algorithm", MALFORMED
     end
-    local claim = { algorithm = algorithm }
+    local claim = {}
+    claim.algorithm = algorithm
     for piece in (rest .. ","):gmatch("([^,]*),") do
         local name, value = piece:match("^ ?(%w+)=(%S+) ?$")
         local member = MEMBERS[name]
@@ -298,12 +299,14 @@ local function single(http, name)
 end
 
 
+local HEADER_OF = { date = "x-amz-date", token = "x-amz-security-token" }
+
 local function claim_of_header(http, text)
     local claim, err, code = parse_authorization(text)
     if not claim then
         return nil, err, code
     end
-    for member, name in pairs({ date = "x-amz-date", token = "x-amz-security-token" }) do
+    for member, name in pairs(HEADER_OF) do
         claim[member], err, code = single(http, name)
         if err then
             return nil, err, code
@@ -314,7 +317,8 @@ end
 
 
 local function claim_of_query(query)
-    local claim = { presigned = true }
+    local claim = {}
+    claim.presigned = true
     for _, pair in ipairs(query) do
         local member = PARAMETERS[pair[1]]
         if member and claim[member] then
@@ -348,9 +352,11 @@ local function parse_signed_headers(text)
 end
 
 
+local NEEDED = { "algorithm", "credential", "date", "signed_headers", "signature" }
+
 -- Takes a claim apart: nil and why where that cannot be done.
 local function parse_claim(claim)
-    for _, member in ipairs({ "algorithm", "credential", "date", "signed_headers", "signature" }) do
+    for _, member in ipairs(NEEDED) do
         if not claim[member] then
             return nil, ("the signature lacks its %s"):format((member:gsub("_", " "))), MALFORMED
         end

@@ -58,9 +58,11 @@ end
 -- ---- The configuration -----------------------------------------------------
 
 
+local WEEKDAYS = { "mon-fri" }
+
 local function read_days(list)
     local days = {}
-    for _, text in ipairs(list or { "mon-fri" }) do
+    for _, text in ipairs(list or WEEKDAYS) do
         local from, to = tostring(text):match("^(%l+)%-(%l+)$")
         from, to = NUMBER_OF[from or text], NUMBER_OF[to or text]
         if not from or not to then

@@ -179,9 +179,11 @@ end
 -- ---- The configuration -----------------------------------------------------
 
 
+local BOUNDS = { rate = "above 0", burst = "of 1 or more",
+                  callers = "between 1 and 1000000" }
+
 local function check_numbers(place, spec)
-    for option, wanted in pairs({ rate = "above 0", burst = "of 1 or more",
-                                  callers = "between 1 and 1000000" }) do
+    for option, wanted in pairs(BOUNDS) do
         local value = spec[option] or option == "callers" and CALLERS
         if not value or not (value > 0 and value < math.huge) or option == "burst" and value < 1
             or option == "callers" and (value % 1 ~= 0 or value > MOST_CALLERS) then

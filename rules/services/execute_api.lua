@@ -229,8 +229,10 @@ local function renews_cache(context)
 end
 
 
+local NEEDED = { "id", "account", "region" }
+
 local function check_api(api)
-    for _, member in ipairs({ "id", "account", "region" }) do
+    for _, member in ipairs(NEEDED) do
         if type(api) ~= "table" or type(api[member]) ~= "string" then
             return nil, ("the API has no `%s`"):format(member), FAULT
         end

@@ -49,6 +49,18 @@ describe("hooks", function()
         end
     end)
 
+    -- The JIT, once it had compiled the loop that sorts hooks by phase, left out every other one.
+    it("are all there, however often they are made", function()
+        for turn = 1, 300 do
+            local order = {}
+            local function noting(name)
+                return runner(name, { after = function() order[#order + 1] = name end })
+            end
+            new(noting("a"), noting("b"), noting("c")):after({}, decision())
+            assert.equal("a b c", table.concat(order, " "), turn)
+        end
+    end)
+
     it("get the context, a view of the decision, their configuration and their tools", function()
         local context, decided, got = {}, decision(), {}
         local all = new(runner("x", {

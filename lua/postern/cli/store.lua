@@ -31,11 +31,13 @@ local function fail(message, ...)
 end
 
 
+local NAMES = { "create", "check" }
+
 --- Adds the command's arguments.
 -- @param command its parser, of argparse
 function _M.add(command)
     command:epilog(EPILOG)
-    command:argument("task", "What to do."):choices({ "create", "check" })
+    command:argument("task", "What to do."):choices(NAMES)
     command:argument("path", "The folder to create, or the estate to check.")
 end
 

@@ -193,8 +193,10 @@ local function minimum_of(options)
 end
 
 
+local HERE = { "." }
+
 local function find_tests(options)
-    local found, err = files.find(#options.path > 0 and options.path or { "." })
+    local found, err = files.find(#options.path > 0 and options.path or HERE)
     if not found then
         fail("%s", err)
     elseif #found.specs + #found.cases == 0 then

@@ -208,6 +208,8 @@ end
 
 
 -- The same object for callers outside of tasks: the methods named block, the others are its own.
+local CALL, WAIT = { "call" }, { "wait" }
+
 local function blocking(self, object, methods)
     local proxy = {}
     for _, method in ipairs(methods) do
@@ -324,19 +326,19 @@ end
 
 --- Makes a guard round calls; see `postern.guard`.
 function Host:gate(options)
-    return blocking(self, inner_of(self):gate(options), { "call" })
+    return blocking(self, inner_of(self):gate(options), CALL)
 end
 
 
 --- Makes a ticket; see `postern.host.uv`.
 function Host:ticket()
-    return blocking(self, inner_of(self):ticket(), { "wait" })
+    return blocking(self, inner_of(self):ticket(), WAIT)
 end
 
 
 --- Starts a task. It runs on whenever something of this host blocks.
 function Host:spawn(fn, ...)
-    return blocking(self, inner_of(self):spawn(fn, ...), { "wait" })
+    return blocking(self, inner_of(self):spawn(fn, ...), WAIT)
 end
 
 

@@ -51,7 +51,7 @@ end
 -- @param ...
 -- @return what `fn` returns; it raises what `fn` raises
 function Disk:apart(fn, ...)
-    local results = { n = 2, false, "the host is closed" }
+    local results = pack(false, "the host is closed")
     self.host:spawn(function(...)
         results = pack(pcall(fn, ...))
     end, ...):wait()

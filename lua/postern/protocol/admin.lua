@@ -69,11 +69,16 @@ local function answer(value, revision)
 end
 
 
+local function header(name, value)
+    return { name, value }
+end
+
+
 local function refuse(err, more)
     local status = _M.STATUS[err.code]
         or (err.code:find("^InvalidPolicyDocument%.") and 400) or 500
     if err.code == "StoreBusy" then
-        more = { "Retry-After", RETRY_AFTER }
+        more = header("Retry-After", RETRY_AFTER)
     end
     local body = {
         code = err.code, message = err.message, file = err.file, line = err.line,
@@ -93,7 +98,7 @@ end
 local function wrong_method(allowed)
     return refuse({
         code = "MethodNotAllowed", message = ("the methods here are %s"):format(allowed),
-    }, { "Allow", allowed })
+    }, header("Allow", allowed))
 end
 
 
@@ -382,7 +387,7 @@ function Admin:handle(message)
     if not who then
         tell(self, "refused: %s", err)
         return refuse({ code = "Unauthorized", message = "say who you are" },
-            { "WWW-Authenticate", 'Bearer realm="postern"' })
+            header("WWW-Authenticate", 'Bearer realm="postern"'))
     end
     local called, status, headers, body = pcall(serve, self, message, who)
     if not called then

@@ -244,9 +244,11 @@ local function semantic_of(batch)
 end
 
 
+local MEMBERS_ASKED = { "subject", "action", "resource", "context" }
+
 -- What all items fall back to has to be an object, whether or not one of them does.
 local function check_defaults(batch)
-    for _, name in ipairs({ "subject", "action", "resource", "context" }) do
+    for _, name in ipairs(MEMBERS_ASKED) do
         local node = batch.doc:get(batch.root, name)
         if node and batch.doc:kind(node) ~= "object" then
             return ("`%s` is %s: give an object"):format(name, batch.doc:describe(node))
@@ -297,13 +299,15 @@ end
 -- ---- Messages --------------------------------------------------------------
 
 
+local KINDS = { "subject", "resource", "action" }
+
 -- `{decider, argument}` by path.
 local function routes_of(self, base)
     local routes = {
         [base .. EVALUATION] = { answer_one }, [base .. EVALUATIONS] = { answer_many },
     }
     if self.catalogue then
-        for _, kind in ipairs({ "subject", "resource", "action" }) do
+        for _, kind in ipairs(KINDS) do
             routes[base .. SEARCH .. kind] = { answer_search, kind }
         end
     end
@@ -319,7 +323,7 @@ local function metadata_of(self, url, base)
         access_evaluations_endpoint = url .. EVALUATIONS,
     }
     if self.catalogue then
-        for _, kind in ipairs({ "subject", "resource", "action" }) do
+        for _, kind in ipairs(KINDS) do
             document_of["search_" .. kind .. "_endpoint"] = url .. SEARCH .. kind
         end
     end

@@ -319,10 +319,14 @@ local function check_actions(given)
 end
 
 
+local ENTITIES = { "subjects", "resources" }
+
+local OF_ACTIONS = { "actions", "action_prefix", "resources" }
+
 -- What each profile needs, and what belongs to the other.
 local function fault_of(given)
     if given.profile == "gateway" then
-        for _, name in ipairs({ "actions", "action_prefix", "resources" }) do
+        for _, name in ipairs(OF_ACTIONS) do
             if given[name] then
                 return ("`%s` belongs to the profile `iam`"):format(name)
             end
@@ -334,7 +338,7 @@ local function fault_of(given)
             return ("`%s` belongs to the profile `gateway`"):format(name)
         end
     end
-    for _, name in ipairs({ "subjects", "resources" }) do
+    for _, name in ipairs(ENTITIES) do
         if not given[name] then
             return ("`%s` is missing: the profile `iam` needs it"):format(name)
         end
@@ -386,7 +390,7 @@ function _M.new(given, catalogue)
     if not self.trusted then
         return nil, err
     end
-    for _, name in ipairs({ "subjects", "resources" }) do
+    for _, name in ipairs(ENTITIES) do
         if given[name] then
             self[name], err = read_templates(given[name], name)
             if not self[name] then

@@ -104,6 +104,8 @@ local function add_entries(self, entries, with_host)
 end
 
 
+local WAYS = { "api", "apis", "domains" }
+
 --- Reads a mapping.
 -- @tparam table given `api` and `stage`, `apis`, or `domains`; other members are passed over
 -- @tparam[opt=true] boolean with_host false where the host of a call is not known for sure
@@ -111,7 +113,7 @@ end
 -- @treturn string what is wrong with it
 function _M.new(given, with_host)
     local ways = 0
-    for _, name in ipairs({ "api", "apis", "domains" }) do
+    for _, name in ipairs(WAYS) do
         ways = ways + (given[name] and 1 or 0)
     end
     if ways ~= 1 then

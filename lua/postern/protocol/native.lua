@@ -65,6 +65,8 @@ local MOST_KEPT = 256
 -- ---- Making ----------------------------------------------------------------
 
 
+local LISTS_OF_PEERS = { "peers", "explain" }
+
 local function read_options(given)
     local self = {
         prefix = given.prefix, most = given.most or MOST, kept = {}, count = 0,
@@ -72,13 +74,13 @@ local function read_options(given)
         -- Texts of decisions by their seal, as long as that is in use.
         sealed = setmetatable({}, { __mode = "k" }),
     }
-    for _, name in ipairs({ "peers", "explain" }) do
+    for _, name in ipairs(LISTS_OF_PEERS) do
         if given[name] then
-            local err
-            self[name], err = peers.new(given[name])
-            if not self[name] then
+            local list, err = peers.new(given[name])
+            if not list then
                 return nil, ("`%s`: %s"):format(name, err)
             end
+            self[name] = list
         end
     end
     if self.prefix and (self.prefix:sub(1, 1) ~= "/" or self.prefix:sub(-1) == "/") then

@@ -161,10 +161,12 @@ local function object_of(doc, input, name)
 end
 
 
+local NEEDED = { "scheme", "method", "host", "path" }
+
 local function read_call(doc, call, var)
     local request = {}
     local err
-    for _, name in ipairs({ "scheme", "method", "host", "path" }) do
+    for _, name in ipairs(NEEDED) do
         request[name], err = member_text(doc, call, "request", name)
         if err then
             return nil, err

@@ -50,10 +50,12 @@ local function problem(doc, node, message)
 end
 
 
+local MEMBERS = { "subject", "action", "resource", "context" }
+
 -- What a search is, but for its page: equal searches have equal digests, however they are written.
 local function digest_of(doc, kind)
     local parts = { kind = kind }
-    for _, name in ipairs({ "subject", "action", "resource", "context" }) do
+    for _, name in ipairs(MEMBERS) do
         local node = doc:get(doc:root(), name)
         parts[name] = node and doc:value(node)
     end

@@ -316,6 +316,8 @@ local function check_others(root, complain)
 end
 
 
+local INHERITED = { "satisfy", "returns", "replaced", "settings", "alias" }
+
 --- Looks for known slips.
 -- @tparam string text what `nginx -T` prints
 -- @treturn {string,...} one line each, `file:line: message`; empty when none was found
@@ -335,7 +337,7 @@ function _M.check(text)
     end)
     for _, location in ipairs(locations) do
         local guard = guard_of(location)
-        for _, name in ipairs({ "satisfy", "returns", "replaced", "settings", "alias" }) do
+        for _, name in ipairs(INHERITED) do
             CHECKS[name](location, guard, complain)
         end
     end

@@ -33,13 +33,18 @@ local function add_case(lines, result)
 end
 
 
+local RESULTS = { "passed", "failed", "error", "pending" }
+
 local function suites_of(results)
     local suites, by_file = {}, {}
     for _, result in ipairs(results) do
         local suite = by_file[result.file]
         if not suite then
-            suite = { file = result.file, tests = 0,
-                      passed = 0, failed = 0, error = 0, pending = 0 }
+            suite = {}
+            suite.file, suite.tests = result.file, 0
+            for _, kind in ipairs(RESULTS) do
+                suite[kind] = 0
+            end
             by_file[result.file] = suite
             suites[#suites + 1] = suite
         end
@@ -55,7 +60,8 @@ end
 -- @tparam {table,...} results `{file, line, name, result, message, seconds}`
 -- @treturn string a document with a `testsuite` for each file
 function _M.encode(results)
-    local lines = { '<?xml version="1.0" encoding="UTF-8"?>', '<testsuites name="postern">' }
+    local lines = {}
+    lines[1], lines[2] = '<?xml version="1.0" encoding="UTF-8"?>', '<testsuites name="postern">'
     for _, suite in ipairs(suites_of(results)) do
         lines[#lines + 1] = ('  <testsuite name="%s" tests="%d" failures="%d" errors="%d" '
             .. 'skipped="%d">'):format(escape(suite.file), suite.tests, suite.failed, suite.error,

@@ -118,6 +118,8 @@ local function survivor(unit, mutant)
 end
 
 
+local COUNTS = { "mutants", "noticed", "refused", "equal" }
+
 --- Tries every mutant of some policies.
 -- @tparam {table,...} units of `policies` of `postern.coverage`
 -- @tparam {table,...} checks the assertions that passed: `{subject, request, moment, passes}`
@@ -128,7 +130,10 @@ end
 -- which are `{file, line, column, what}` in the order of the policies
 function _M.run(units, checks, files, progress)
     local job = { groups = group_checks(checks), files = files }
-    local report = { mutants = 0, noticed = 0, refused = 0, equal = 0, survivors = {} }
+    local report = { survivors = {} }
+    for _, count in ipairs(COUNTS) do
+        report[count] = 0
+    end
     local todo = {}
     for _, unit in ipairs(units) do
         for _, mutant in ipairs(mutants.of(unit.doc, unit.text)) do

@@ -84,14 +84,17 @@ local function result_of(busted, element, status, message)
 end
 
 
+local EVENTS = { "failure", "error", "pending" }
+local AT_START, AT_END, LOADERS = { "test", "start" }, { "test", "end" }, { "lua" }
+
 -- Tells every test when it has ended, and what fails outside of tests as an error.
 local function subscribe(busted, take)
     local message
-    busted.subscribe({ "test", "start" }, function()
+    busted.subscribe(AT_START, function()
         message = nil
         return nil, true
     end)
-    for _, event in ipairs({ "failure", "error", "pending" }) do
+    for _, event in ipairs(EVENTS) do
         busted.subscribe({ event }, function(element, _, text)
             if element.descriptor == "it" or element.descriptor == "pending" then
                 message = message or text
@@ -103,7 +106,7 @@ local function subscribe(busted, take)
             return nil, true
         end)
     end
-    busted.subscribe({ "test", "end" }, function(element, _, status)
+    busted.subscribe(AT_END, function(element, _, status)
         take(result_of(busted, element, status, message))
         return nil, true
     end)
@@ -169,7 +172,7 @@ function _M.run(files, options, take)
         filter_by(busted, options.filter)
     end
     with_globals(options, function()
-        require("busted.modules.test_file_loader")(busted, { "lua" })(files, {}, {
+        require("busted.modules.test_file_loader")(busted, LOADERS)(files, {}, {
             excludes = {}, recursive = false,
         })
         require("busted.execute")(busted)(1, {})

@@ -158,6 +158,8 @@ local function look_at_case(self, file, case, text, number)
 end
 
 
+local TEXTS = { "id", "why", "expect" }
+
 -- A case without policies is decided by the estate, if there is one.
 local function decide_on_estate(self, name, text, number)
     local doc = document.new(text, name)
@@ -166,8 +168,9 @@ local function decide_on_estate(self, name, text, number)
     if not record or type(record.request) ~= "table" then
         return nil
     end
-    local case = { id = tostring(number) }
-    for _, member in ipairs({ "id", "why", "expect" }) do
+    local case = {}
+    case.id = tostring(number)
+    for _, member in ipairs(TEXTS) do
         case[member] = type(record[member]) == "string" and record[member] or case[member]
     end
     local estate = self.options.estate
