@@ -300,8 +300,18 @@ function Reload:reload()
         return nil
     end
     self.running = true
-    -- Also when the task is cancelled half way, which would else be the last reload.
-    return self.host:ensure(function() self.running = false end, reload_all, self)
+    local ok
+    -- Also when the task is cancelled half way, which would else be the last reload; what was noted
+    -- as known and was not read is found again by the watch.
+    return self.host:ensure(function()
+        self.running = false
+        if ok == nil and self.watching then
+            self.watching:forget()
+        end
+    end, function()
+        ok = reload_all(self)
+        return ok
+    end)
 end
 
 

@@ -333,6 +333,24 @@ api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live"
         end)
     end)
 
+    -- Such as a client of the server that puts a policy and goes away.
+    it("finds what a reload was about to read that was cancelled", function()
+        within(function()
+            open({ slice = 0, debounce = 60, poll = 0.05 })
+            write("p.json", POLICY:format("Second", "*"))
+            local reading = host:spawn(function() return subject:reload() end)
+            while not (subject.watching.noting == false and subject.running) do
+                host:sleep(0)
+            end
+            reading:cancel()
+            local ends = host:monotonic() + 10
+            repeat
+                host:sleep(0.02)
+            until subject.loads == 2 or host:monotonic() > ends
+            assert.equal("Second", decide("/live/x").deciding.sid)
+        end)
+    end)
+
     it("follows where it blocks, outside any task", function()
         local plain = require("postern.host.plain").new({ log = function() end })
         local reload = assert(reloads.new(folder .. "/estate.lua",

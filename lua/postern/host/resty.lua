@@ -429,7 +429,8 @@ end
 -- @tparam function on_change called in a timer with the list of the paths that have changed
 -- @tparam[opt] table options `poll` (seconds between two looks, 2); `debounce` is of no use here
 -- @treturn table|nil `follow(paths)` (watch these from now on, and lose no change of those it has
--- watched before), `note()` (take what has changed until now as known), `close()`
+-- watched before), `note()` (take what has changed until now as known), `forget()` (nothing is),
+-- `close()`
 -- @treturn string why not
 function Host:watch(paths, on_change, options)
     local limits = settings.fill(options, settings.WATCH)

@@ -170,6 +170,12 @@ function Watch:note()
 end
 
 
+--- Takes nothing as known: the next look tells of every path. For who noted and then did not read.
+function Watch:forget()
+    self.known = {}
+end
+
+
 --- Ends it.
 function Watch:close()
     self.closed = true

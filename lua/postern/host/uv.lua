@@ -344,7 +344,8 @@ end
 -- @tparam[opt] table options `debounce` (seconds from a change to the call, 0.1), `poll` (seconds
 -- between two looks at what a file system does not tell, 2)
 -- @treturn table `follow(paths)` (watch these from now on, and lose no change of those it has
--- watched before), `note()` (take what has changed until now as known), `close()`
+-- watched before), `note()` (take what has changed until now as known), `forget()` (nothing is),
+-- `close()`
 function Host:watch(paths, on_change, options)
     return forget_in(self.watches, files.watch(self.loop, paths, on_change,
         settings.fill(options, settings.WATCH)))

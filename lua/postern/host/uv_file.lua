@@ -379,6 +379,12 @@ function Watch:note()
 end
 
 
+--- Takes nothing as known: the next look tells of every path. For who noted and then did not read.
+function Watch:forget()
+    self.known = {}
+end
+
+
 -- Ends events of folders that no path is in any more.
 local function disarm(self, folders)
     for folder, armed in pairs(self.folders) do

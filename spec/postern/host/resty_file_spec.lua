@@ -94,7 +94,7 @@ describe("files in nginx", function()
     end)
 
     it("are seen to change: written, replaced, created, removed", function()
-        assert.equal("a a b b b c", answer_of([[
+        assert.equal("a a b b b c b c", answer_of([[
             local seen = {}
             put("a", "1")
             local watching = assert(host:watch({ FOLDER .. "/a", FOLDER .. "/b" }, function(paths)
@@ -122,6 +122,9 @@ describe("files in nginx", function()
             watching:follow({ FOLDER .. "/b", FOLDER .. "/c" })
             put("c", "22")
             wait_for(function() return #seen >= 6 end)
+            watching:note()
+            watching:forget()
+            wait_for(function() return #seen >= 8 end)
             watching:close()
             put("a", "4444")
             host:sleep(0.05)
