@@ -86,12 +86,12 @@ static bool take_escaped(reader *in, const char *end, postern_span *out) {
     return true;
 }
 
-static bool take_text(reader *in, postern_span *out) {
+static inline bool take_text(reader *in, postern_span *out) {
     if (!take(in, '"')) return false;
-    const char *end = plain_end(in->at, in->end);
+    const char *start = in->at, *end = plain_end(start, in->end);
     if (end == in->end) return false;
     if (*end != '"') return take_escaped(in, end, out);
-    *out = (postern_span){in->at, (size_t)(end - in->at)};
+    *out = (postern_span){start, (size_t)(end - start)};
     in->at = end + 1;
     return true;
 }

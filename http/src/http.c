@@ -37,6 +37,7 @@ struct postern_http {
     uint64_t overhead; /* bytes of the body's phase that are not the body, ... */
     const char *counted; /* ... up to here in the bytes being fed */
     postern__vector head;
+    size_t line; /* where in `head` its last line begins */
     postern__vector headers; /* of postern_http_header */
     postern__vector body;
     postern_http_message message;
@@ -117,10 +118,6 @@ static int on_header_value(llhttp_t *llhttp, const char *at, size_t length) {
     return 0;
 }
 
-static bool same_text(postern_span span, const char *text) {
-    return span.length == strlen(text) && memcmp(span.text, text, span.length) == 0;
-}
-
 /* Letters of either case against a text in lower case. */
 static bool same_word(postern_span span, const char *word) {
     if (span.length != strlen(word)) return false;
@@ -132,18 +129,15 @@ static bool same_word(postern_span span, const char *word) {
 }
 
 static void fold_name(const postern__vector *head, postern_span name) {
-    char *text = head->items + (name.text - head->items);
-    for (size_t i = 0; i < name.length; i++) {
-        if (text[i] >= 'A' && text[i] <= 'Z') text[i] = (char)(text[i] - 'A' + 'a');
-    }
+    postern__copy_lower(head->items + (name.text - head->items), name.text, name.length);
 }
 
 /* How many lines have this name, which is in lower case as theirs are; the first
  * one's value. */
 static int32_t find(const postern_http *reader, postern_span name, postern_span *value) {
+    const postern_http_header *header = POSTERN__AT(&reader->headers, postern_http_header, 0);
     int32_t count = 0;
-    for (size_t i = 0; i < reader->headers.count; i++) {
-        const postern_http_header *header = POSTERN__AT(&reader->headers, postern_http_header, i);
+    for (size_t left = reader->headers.count; left > 0; left--, header++) {
         if (!postern__span_equal(header->name, name)) continue;
         if (count++ == 0) *value = header->value;
     }
@@ -157,15 +151,15 @@ typedef struct framing {
 
 static framing count_framing(postern_http *reader) {
     framing found = {0};
-    for (size_t i = 0; i < reader->headers.count; i++) {
-        postern_http_header *header = POSTERN__AT(&reader->headers, postern_http_header, i);
+    const postern_http_header *header = POSTERN__AT(&reader->headers, postern_http_header, 0);
+    for (size_t left = reader->headers.count; left > 0; left--, header++) {
         fold_name(&reader->head, header->name);
-        if (same_text(header->name, "host")) {
+        if (postern__span_equal(header->name, POSTERN__SPAN("host"))) {
             found.hosts++;
             found.host = header->value;
-        } else if (same_text(header->name, "content-length")) {
+        } else if (postern__span_equal(header->name, POSTERN__SPAN("content-length"))) {
             found.lengths++;
-        } else if (same_text(header->name, "transfer-encoding")) {
+        } else if (postern__span_equal(header->name, POSTERN__SPAN("transfer-encoding"))) {
             found.codings++;
             found.coding = header->value;
         }
@@ -176,8 +170,7 @@ static framing count_framing(postern_http *reader) {
 /* RFC 9112, sections 3.2 and 6: what decides where the message goes and where
  * it ends is there once, and says one thing. llhttp as it is today refuses two
  * lengths, and a length beside a coding, by itself. */
-static int check_framing(postern_http *reader, int minor) {
-    framing found = count_framing(reader);
+static int check_framing(postern_http *reader, framing found, int minor) {
     bool request = reader->options.kind == POSTERN_HTTP_REQUEST;
     if (request && found.hosts > 1)
         return object(reader, 400, POSTERN_SYNTAX, "`Host` is given twice");
@@ -202,15 +195,13 @@ static int check_framing(postern_http *reader, int minor) {
 
 /* RFC 9112, section 3.2.2: a target that names the host says what Host says.
  * Whoever believes the one and whoever believes the other then agree. */
-static int check_target(postern_http *reader) {
+static int check_target(postern_http *reader, framing found) {
     postern_http_message *message = &reader->message;
-    postern_span host = {NULL, 0};
     const char *why = postern__target_split(message);
     if (why != NULL) return object(reader, 400, POSTERN_SYNTAX, why);
-    int32_t hosts = find(reader, POSTERN__SPAN("host"), &host);
     if (message->authority.text == NULL) {
-        message->authority = host;
-    } else if (hosts > 0 && !postern__span_equal_folded(message->authority, host)) {
+        message->authority = found.host;
+    } else if (found.hosts > 0 && !postern__span_equal_folded(message->authority, found.host)) {
         return object(reader, 400, POSTERN_SYNTAX, "the target names another host than `Host`");
     }
     return 0;
@@ -226,12 +217,13 @@ static int on_headers_complete(llhttp_t *llhttp) {
     postern_http *reader = llhttp->data;
     if (llhttp->http_major != 1 || llhttp->http_minor > 1)
         return object(reader, 505, POSTERN_VALUE, "a version other than HTTP/1.0 and HTTP/1.1");
-    int failed = check_framing(reader, llhttp->http_minor);
+    framing found = count_framing(reader);
+    int failed = check_framing(reader, found, llhttp->http_minor);
     if (failed != 0) return failed;
     if (reader->options.kind == POSTERN_HTTP_REQUEST) {
         if (llhttp->method == HTTP_CONNECT)
             return object(reader, 501, POSTERN_VALUE, "the method `CONNECT` is not taken");
-        failed = check_target(reader);
+        failed = check_target(reader, found);
         if (failed != 0) return failed;
         /* Only an offer, which is not accepted: the request stays HTTP. */
         llhttp->upgrade = 0;
@@ -286,6 +278,7 @@ static void begin_message(postern_http *reader) {
     reader->llhttp.data = reader;
     reader->phase = PHASE_HEAD;
     reader->head.count = reader->headers.count = reader->body.count = 0;
+    reader->line = 0;
     reader->overhead = 0;
     reader->message = (postern_http_message){0};
 }
@@ -352,21 +345,11 @@ void postern_http_free(postern_http *reader) {
 
 /* ---- The head ------------------------------------------------------------ */
 
-/* Why a byte cannot follow the head's bytes so far, or NULL. */
-static const char *objection(char last, char next) {
-    unsigned char c = (unsigned char)next;
-    if ((last == '\r') != (next == '\n')) return "a line end other than CR LF";
-    if ((c < ' ' && c != '\t' && c != '\r' && c != '\n') || c == 0x7F)
-        return "a control character in the head";
-    return NULL;
-}
-
-/* Whether the LF at the end of `head` ends an empty line: the head's last, or
- * the first, which is no start line. */
-static bool ends_empty_line(const postern__vector *head) {
-    size_t n = head->count;
-    const char *end = head->items + n;
-    return n == 2 || (n >= 4 && memcmp(end - 4, "\r\n\r\n", 4) == 0);
+/* Why a control character cannot be in the head where it is, or NULL. */
+static const char *objection(bool after_cr, char c) {
+    if (after_cr != (c == '\n')) return "a line end other than CR LF";
+    bool known = c == '\t' || c == '\r' || c == '\n';
+    return known ? NULL : "a control character in the head";
 }
 
 /* How many bytes there are before the next control character. */
@@ -393,6 +376,31 @@ static size_t plain_run(const char *bytes, size_t length) {
     return at;
 }
 
+/* Takes note of the LF at `at` in the head; the CR before it is there. Whether it
+ * ends an empty line: the head's last, or the first, which is no start line. */
+static bool end_line(postern_http *reader, size_t at) {
+    bool empty = reader->line + 1 == at;
+    reader->line = at + 1;
+    return empty;
+}
+
+/* How many of the bytes belong to the head, which `*whole` says they complete;
+ * or why they cannot. */
+static size_t scan_head(postern_http *reader, const char *bytes, size_t length, bool *whole,
+                        const char **why) {
+    const postern__vector *head = &reader->head;
+    bool after_cr = head->count > 0 && head->items[head->count - 1] == '\r';
+    for (size_t at = 0;; at++) {
+        /* Nothing is wrong with what follows a byte other than CR. */
+        if (!after_cr) at += plain_run(bytes + at, length - at);
+        if (at >= length) return length;
+        *why = objection(after_cr, bytes[at]);
+        *whole = bytes[at] == '\n' && end_line(reader, head->count + at);
+        if (*why != NULL || *whole) return at + 1;
+        after_cr = bytes[at] == '\r';
+    }
+}
+
 /* Moves bytes into the head up to its end. MORE, COMPLETE (the head is whole)
  * or REFUSED. */
 static int32_t gather_head(postern_http *reader, const char *bytes, size_t length,
@@ -400,26 +408,16 @@ static int32_t gather_head(postern_http *reader, const char *bytes, size_t lengt
     postern__vector *head = &reader->head;
     size_t room = reader->options.max_head - head->count;
     size_t most = length < room ? length : room;
-    if (!postern__vector_reserve(head, most > 0 ? most : 1)) {
+    const char *why = NULL;
+    bool whole = false;
+    size_t taken = scan_head(reader, bytes, most, &whole, &why);
+    if (why != NULL) return refuse(reader, 400, POSTERN_SYNTAX, why, error);
+    if (postern__vector_push(head, bytes, taken) == NULL) {
         object_memory(reader);
         return tell_refusal(reader, error);
     }
-    for (size_t i = 0; i < most; i++) {
-        char last = head->count > 0 ? head->items[head->count - 1] : '\0';
-        const char *why = objection(last, bytes[i]);
-        if (why != NULL) return refuse(reader, 400, POSTERN_SYNTAX, why, error);
-        head->items[head->count++] = bytes[i];
-        if (bytes[i] == '\n' && ends_empty_line(head)) {
-            *consumed = i + 1;
-            return POSTERN_HTTP_COMPLETE;
-        }
-        /* Nothing is wrong with what follows a byte other than CR. */
-        size_t run = bytes[i] == '\r' ? 0 : plain_run(bytes + i + 1, most - i - 1);
-        memcpy(head->items + head->count, bytes + i + 1, run);
-        head->count += run;
-        i += run;
-    }
-    *consumed = most;
+    *consumed = taken;
+    if (whole) return POSTERN_HTTP_COMPLETE;
     if (head->count == reader->options.max_head)
         return refuse(reader, 431, POSTERN_LIMIT, "the head is too large", error);
     return POSTERN_HTTP_MORE;
@@ -590,7 +588,7 @@ int32_t postern_http_find(const postern_http *reader, const char *name, size_t l
 int32_t postern_http_flags(const postern_http *reader) {
     const postern_http_message *message = postern_http_read(reader);
     if (message == NULL) return POSTERN_HTTP_CLOSE;
-    int32_t flags = same_text(message->method, "HEAD") ? POSTERN_HTTP_NO_BODY : 0;
+    int32_t flags = postern__span_equal(message->method, POSTERN__SPAN("HEAD")) ? POSTERN_HTTP_NO_BODY : 0;
     if (!reader->keep_alive) return flags | POSTERN_HTTP_CLOSE;
     return message->minor == 0 ? flags | POSTERN_HTTP_KEEP : flags;
 }

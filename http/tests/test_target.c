@@ -84,7 +84,11 @@ static void test_hosts(void) {
         CHECK_ROW(postern__target_is_host((postern_span){good[i], strlen(good[i])}), good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CHECK_ROW(!postern__target_is_host((postern_span){bad[i], strlen(bad[i])}), bad[i]);
-    CHECK(!postern__target_is_host((postern_span){"a\0b", 3}));
+    for (int c = 0; c < 256; c++) {
+        char host[] = {'a', (char)c, 'b'};
+        bool plain = c > ' ' && c < 0x7F && strchr("/?#@\\,", c) == NULL;
+        CHECK(postern__target_is_host((postern_span){host, 3}) == plain);
+    }
     CHECK(postern__target_is_host((postern_span){NULL, 0}));
 }
 

@@ -488,32 +488,37 @@ local function take_rest(self, complete, came, left)
 end
 
 
--- The requests behind one that was answered at once.
-local function take_more(self, came, left)
-    while left > 0 do
-        if self.queued >= MOST_QUEUED or self.streak >= self.front.limits.pipelined then
-            self.input, self.at = http.left(came, left), 1
-            return advance(self)
-        end
-        local complete, rest = self.reader:feed_left(came, left)
-        if not complete or not answer_at_once(self, came, rest) then
-            return take_rest(self, complete, came, rest)
-        end
-        left = rest
+-- What to do when a request was answered at once: true when there are more behind it, which
+-- `take_next` is to be asked for, one at a time. A loop would not be compiled as one request is.
+local function go_on(self)
+    self.behind = self.left > 0
+    if self.behind then
+        return true
     end
-    send_at_once(self)
+    return send_at_once(self)
+end
+
+
+-- A request behind one that was answered at once.
+local function take_next(self)
+    local came, left = self.came, self.left
+    self.behind = false
+    if self.queued >= MOST_QUEUED or self.streak >= self.front.limits.pipelined then
+        self.input, self.at = http.left(came, left), 1
+        return advance(self)
+    end
+    local complete, rest = self.reader:feed_left(came, left)
+    if complete and answer_at_once(self, came, rest) then
+        return go_on(self)
+    end
+    return take_rest(self, complete, came, rest)
 end
 
 
 local function take_received(self)
     local complete, came, left = self.reader:receive(self.fd)
     if complete and self.front.handle_at_once and answer_at_once(self, came, left) then
-        -- One request at a time is the common case, see `pump`.
-        if left > 0 then
-            take_more(self, came, left)
-        else
-            send_at_once(self)
-        end
+        return go_on(self)
     elseif complete == false and came == http.LATER then
         return
     elseif complete == false and came == 0 then
@@ -527,10 +532,12 @@ local function take_received(self)
 end
 
 
--- The descriptor can be read.
+-- The descriptor can be read. Answers true when it is to be called again, before anybody else is.
 local function on_ready(self)
     if self.closed then
         return
+    elseif self.behind then
+        return take_next(self)
     elseif has_input(self) or self.busy or self.writing or self.last then
         -- Behind what is not answered yet.
         local chunk = http.receive(self.fd)
@@ -543,7 +550,7 @@ local function on_ready(self)
             self:close()
         end
     else
-        take_received(self)
+        return take_received(self)
     end
 end
 
@@ -558,27 +565,25 @@ local function try_the_other_way(self)
 end
 
 
--- Compiled code cannot return to a pcall, but it can begin a function that is compiled: this one.
-local function done()
-end
-
-
-local function run(fn, self, ...)
-    fn(self, ...)
-    done()
+local function on_raised(self, why)
+    local ok = false
+    self.behind = false
+    if self.trying then
+        ok, why = pcall(try_the_other_way, self)
+    end
+    if not ok then
+        self.front.log("a connection raised: " .. tostring(why))
+        self.inside = false
+        self:close()
+    end
 end
 
 
 local function protected(self, fn)
     return function(...)
-        local ok, why = pcall(run, fn, self, ...)
-        if not ok and self.trying then
-            ok, why = pcall(try_the_other_way, self)
-        end
+        local ok, why = pcall(fn, self, ...)
         if not ok then
-            self.front.log("a connection raised: " .. tostring(why))
-            self.inside = false
-            self:close()
+            on_raised(self, why)
         end
     end
 end
@@ -634,18 +639,22 @@ function _M.new(stream, front, peer, tls)
         }),
         input = nil, at = 1, part = nil,
         writer = http.writer(), queued = 0, streak = 0,
-        whole = false, trying = false, came = 0, left = 0, ready = nil, fd = nil,
+        whole = false, trying = false, came = 0, left = 0, behind = false,
+        ready = nil, fd = nil,
         busy = false, inside = false, writing = false, stopped = false, task = nil,
         aside = false, last = false, dirty = false, ended = false, closed = false, requests = 0,
         state = tls and "handshake" or "head", deadline = front.clock + limits.head_seconds,
     }, Connection)
+    -- Not when it is first wanted: the peer may have gone by then, and asking is nothing that is
+    -- compiled.
+    self.message.peer = peer.peer_of()
     self.on_bytes = protected(self, on_bytes)
     self.on_written = protected(self, on_written)
     if tls then
         stream:handshake(protected(self, on_handshake))
         return self
     elseif front.watch_stream then
-        self.ready = front.watch_stream(stream, protected(self, on_ready))
+        self.ready = front.watch_stream(stream, on_ready, self, on_raised)
         self.fd = self.ready and self.ready.fd
     end
     listen(self)

@@ -74,7 +74,14 @@ end
 -- once and cannot answer may leave word in `never_at_once` for when he is asked again; it stays
 -- until the next one is asked at once
 function _M.new(parts)
-    return setmetatable(parts, Message)
+    return setmetatable({
+        reader = parts.reader, new_id = parts.new_id, peer_of = parts.peer_of,
+        credentials_of = parts.credentials_of, routes = parts.routes, tls = parts.tls,
+        -- All there will be, so that no message has its members elsewhere than another: compiled
+        -- code knows where they are.
+        method = nil, path = nil, minor = nil, target = nil, query = nil, headers = nil,
+        body = nil, id = nil, peer = nil, credentials = nil, endpoint = nil, never_at_once = nil,
+    }, Message)
 end
 
 

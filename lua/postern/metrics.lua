@@ -149,11 +149,22 @@ end
 -- @tparam number seconds a time that cannot be, of a clock that was set, counts as 0
 -- @tparam[opt] number place which of the buckets it belongs to, from 1, where the caller knows
 function Metrics:add_time(cell, seconds, place)
-    if not (seconds > 0 and seconds < LONGEST) then
+    if not (seconds >= 0 and seconds < LONGEST) then
         seconds, place = 0, 1
     end
     self:add(cell[place or place_of(cell.bounds, seconds)], 1)
     self:add(cell.sum, floor(seconds * NANOSECONDS + 0.5))
+end
+
+
+--- Begins a histogram whose cell one has, with nothing in any bucket: it is rendered from now on,
+-- and a time that is the first of its bucket is counted as any other.
+-- @tparam table cell
+function Metrics:begin_times(cell)
+    for place = 1, #cell do
+        self:add(cell[place], 0)
+    end
+    self:add(cell.sum, 0)
 end
 
 

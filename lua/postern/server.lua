@@ -209,7 +209,7 @@ local function make_front(self)
     return connections.new({
         handle = handler(self), fault = on_fault, new_id = id_maker(),
         handle_at_once = handler_at_once(self),
-        watch_stream = function(stream, fn) return host.loop:readiness(stream, fn) end,
+        watch_stream = function(...) return host.loop:readiness(...) end,
         now = host.now, monotonic = host.monotonic,
         perform = function(fn, argument) return host:perform(fn, argument) end,
         close_stream = function(stream) host.loop:close_handle(stream) end,

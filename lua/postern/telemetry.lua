@@ -59,6 +59,7 @@ function _M.new(options)
     local store = metrics.new(metrics.memory(), { families = _M.FAMILIES })
     local reload, monotonic = options.reload, options.monotonic
     local bounds = sockets.bounds(store.durations.bounds)
+    store:begin_times(store.durations)
     local self = setmetatable({
         metrics = store, front = options.front, reload = reload, worker = options.worker,
         monotonic = monotonic, audit = options.audit, extra = {},

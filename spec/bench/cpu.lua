@@ -90,28 +90,38 @@ function _M.median(numbers)
 end
 
 
+-- Nanoseconds a request.
+local function run(row, turn)
+    local pids = row.pids(turn)
+    local before = _M.spent(pids)
+    local answered = row.run(turn)
+    return (_M.spent(pids) - before) / answered
+end
+
+
 --- Measures servers in turn.
 -- @tparam {table,...} rows each `pids` (a function to a list) and `run`, a function that puts load
--- on the server and answers how many requests it answered; it raises when an answer was wrong
+-- on the server and answers how many requests it answered; it raises when an answer was wrong.
+-- Both are called with a number: where `turns` processes do the same, which of them it is. They
+-- take turns, so that what one process has by chance is not in every round
 -- @tparam number rounds that count; one more warms up
 -- @tparam[opt] function tell called with the number of each round
 -- @treturn {table,...} for each row its nanoseconds a request, round by round
 function _M.compare(rows, rounds, tell)
     local times = {}
-    for round = 0, rounds do
+    for i, row in ipairs(rows) do
+        times[i] = {}
+        for turn = 1, row.turns or 1 do
+            run(row, turn) -- it warms up
+        end
+    end
+    for round = 1, rounds do
         for i, row in ipairs(rows) do
-            local pids = row.pids()
-            local before = _M.spent(pids)
-            local answered = row.run()
-            times[i] = times[i] or {}
-            times[i][round] = (_M.spent(pids) - before) / answered
+            times[i][round] = run(row, (round - 1) % (row.turns or 1) + 1)
         end
         if tell then
             tell(round)
         end
-    end
-    for i in ipairs(rows) do
-        times[i][0] = nil -- it warmed up
     end
     return times
 end

@@ -50,4 +50,15 @@ describe("CPU time", function()
         assert.equal("121212", table.concat(asked))
         assert.same({ 2, 2, nil }, { #times[1], #times[2], times[1][0] })
     end)
+
+    it("takes processes that do the same in turn, after each has warmed up", function()
+        local asked = {}
+        local times = cpu.compare({ { turns = 2, pids = function() return { uv.os_getpid() } end,
+            run = function(turn)
+                asked[#asked + 1] = turn
+                return 10
+            end } }, 3)
+        assert.equal("12121", table.concat(asked))
+        assert.equal(3, #times[1])
+    end)
 end)

@@ -153,7 +153,7 @@ local function rows_to_run(servers, files, upstream, list)
         local server = servers[each[2]]
         rows[#rows + 1] = server and report.row(build, {
             name = each[1], base = each[4], requests = files[each[3]], count = COUNT,
-            servers = { server, each[2]:find("proxied", 1, true) and upstream or nil },
+            turns = { { server, each[2]:find("proxied", 1, true) and upstream or nil } },
         }) or nil
     end
     return rows

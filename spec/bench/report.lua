@@ -7,30 +7,33 @@ local _M = {}
 
 --- A row for `compare` of `spec.bench.cpu`.
 -- @tparam string build
--- @tparam table options `name`, `base` (the name of the row it is compared with), `servers` (whose
--- CPU time counts; the first is asked), `requests` (a file), `count`, optionally `pipeline` and
--- `per`, how many of what is counted an answer holds
+-- @tparam table options `name`, `base` (the name of the row it is compared with), `turns` (lists of
+-- servers that take turns; the CPU time of a list counts, and its first is asked), `requests` (a
+-- file), `count`, optionally `pipeline` and `per`, how many of what is counted an answer holds
 -- @treturn table
 function _M.row(build, options)
-    local target = options.servers[1]:target()
-    target.requests, target.count = assert(options.requests), options.count
-    target.pipeline = options.pipeline
+    local targets = {}
+    for i, asked in ipairs(options.turns) do
+        targets[i] = asked[1]:target()
+        targets[i].requests, targets[i].count = assert(options.requests), options.count
+        targets[i].pipeline = options.pipeline
+    end
     return {
-        name = options.name, base = options.base,
-        pids = function()
+        name = options.name, base = options.base, turns = #options.turns,
+        pids = function(turn)
             local pids = {}
-            for _, server in ipairs(options.servers) do
+            for _, server in ipairs(options.turns[turn]) do
                 for _, pid in ipairs(server:workers()) do
                     pids[#pids + 1] = pid
                 end
             end
             return pids
         end,
-        run = function()
-            local ok, result = pcall(load.run_right, build, target)
+        run = function(turn)
+            local ok, result = pcall(load.run_right, build, targets[turn])
             if not ok then
                 error(("%s: %s\n%s"):format(options.name, result,
-                    options.servers[1]:said():sub(-2000)), 0)
+                    options.turns[turn][1]:said():sub(-2000)), 0)
             end
             return result.answered * (options.per or 1)
         end,

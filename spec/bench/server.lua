@@ -4,7 +4,8 @@
 --
 -- CPU time of the servers a request, by the scheduler, each with one process. A decision of half a
 -- kilobyte is posted to `postern serve` and to servers that only answer; nginx asks it, and others,
--- by auth_request, and then its worker counts too. Every answer is checked.
+-- by auth_request, and then its worker counts too. Every answer is checked. Of each server some
+-- take turns, a round each: where its memory lies, and what its JIT began with, differs.
 local build = assert(arg[1], "usage: luajit spec/bench/server.lua BUILD [ROUNDS [COUNT]]")
 package.path = "./lua/?.lua;./lua/?/init.lua;./?.lua;" .. package.path
 package.cpath = build .. "/?.so;" .. package.cpath
@@ -17,7 +18,7 @@ local report = require("spec.bench.report")
 local servers = require("spec.bench.servers")
 
 local ROUNDS, COUNT = tonumber(arg[2] or 21), tonumber(arg[3] or 6000)
-local BATCH = 100
+local BATCH, PROCESSES = 100, 3
 
 local EMPTY, AUTH_NGINX = "empty server in C, libuv + llhttp",
     "auth_request to a second nginx, `return 204`"
@@ -52,30 +53,54 @@ end
 -- Those that nginx asks by auth_request.
 local ASKED = { "nginx_204", "empty_204", "luv_204", "postern_auth" }
 
+local function several(start)
+    local list = {}
+    for i = 1, PROCESSES do
+        list[i] = start(i)
+    end
+    return list
+end
+
+
+local function start_asking(folder, name, list)
+    return several(function(i)
+        local ask = processes.nginx(build, folder, asking(("asks-%s-%d"):format(name, i), list[i],
+            name == "postern_auth" and servers.AUTH_PATH))
+        ask.asked = list[i]
+        return ask
+    end)
+end
+
+
 local function start_all(folder)
+    local function postern(identified)
+        return function()
+            return servers.postern(build, folder, estates.seed(folder, identified), 1)
+        end
+    end
     local list = {
-        empty = servers.empty(build, folder, servers.ANSWER),
-        fixed = servers.luv(build, folder, "fixed"),
-        cjson = servers.luv(build, folder, "cjson"),
-        decide = servers.luv(build, folder, "decide", estates.seed(folder)),
-        empty_204 = servers.empty(build, folder),
-        luv_204 = servers.luv(build, folder, "204"),
-        nginx_204 = processes.nginx(build, folder,
-            { name = "answers", server = "location / { return 204; }" }),
+        empty = several(function() return servers.empty(build, folder, servers.ANSWER) end),
+        fixed = several(function() return servers.luv(build, folder, "fixed") end),
+        cjson = several(function() return servers.luv(build, folder, "cjson") end),
+        decide = several(function()
+            return servers.luv(build, folder, "decide", estates.seed(folder))
+        end),
+        empty_204 = several(function() return servers.empty(build, folder) end),
+        luv_204 = several(function() return servers.luv(build, folder, "204") end),
+        nginx_204 = several(function(i)
+            return processes.nginx(build, folder,
+                { name = "answers-" .. i, server = "location / { return 204; }" })
+        end),
     }
     if servers.available() then
-        list.postern = servers.postern(build, folder, estates.seed(folder), 1)
+        list.postern = several(postern())
         -- One that nginx alone asks: its connections are counted.
-        list.postern_auth = servers.postern(build, folder, estates.seed(folder), 1)
-        list.general = servers.postern(build, folder, estates.seed(folder, true), 1)
+        list.postern_auth = several(postern())
+        list.general = several(postern(true))
     end
     for _, name in ipairs(ASKED) do
         if list[name] then
-            local ask = processes.nginx(build, folder,
-                asking("asks-" .. name, list[name],
-                    name == "postern_auth" and servers.AUTH_PATH))
-            ask.asked = list[name]
-            list["auth_" .. name] = ask
+            list["auth_" .. name] = start_asking(folder, name, list[name])
         end
     end
     return list
@@ -150,11 +175,13 @@ end
 local function rows_to_run(list, files)
     local rows = {}
     for _, each in ipairs(row_list()) do
-        local server = list[each[2]]
-        rows[#rows + 1] = server and report.row(build, {
-            name = each[1], base = each[4], servers = { server, server.asked },
-            requests = files[each[3]], count = each.count or COUNT, per = each.per,
-            pipeline = each.pipeline,
+        local turns = {}
+        for i, server in ipairs(list[each[2]] or {}) do
+            turns[i] = { server, server.asked }
+        end
+        rows[#rows + 1] = turns[1] and report.row(build, {
+            name = each[1], base = each[4], turns = turns, requests = files[each[3]],
+            count = each.count or COUNT, per = each.per, pipeline = each.pipeline,
         }) or nil
     end
     return rows
@@ -164,11 +191,11 @@ end
 local function print_connections(list)
     print("\nConnections that nginx made to whom it asks, in the last minute:")
     for _, name in ipairs(ASKED) do
-        local server = list[name]
-        if server then
-            print(("    %-14s %d"):format(name,
-                processes.connections(tonumber(server.tcp:match("%d+$")))))
+        local count = 0
+        for _, server in ipairs(list[name] or {}) do
+            count = count + processes.connections(tonumber(server.tcp:match("%d+$")))
         end
+        print(("    %-14s %d"):format(name, count))
     end
 end
 
@@ -179,8 +206,8 @@ processes.with_folder(function(folder)
     if not list.postern then
         print("This checkout has no `postern serve`: its rows are left out.")
     end
-    print(("CPU time of the servers a request, ns: medians of %d rounds of %d requests; ratios "
-        .. "within a round."):format(ROUNDS, COUNT))
+    print(("CPU time of the servers a request, ns: medians of %d rounds of %d requests, over %d "
+        .. "processes in turn; ratios within a round."):format(ROUNDS, COUNT, PROCESSES))
     report.print(rows, cpu.compare(rows, ROUNDS))
     print_connections(list)
 end)

@@ -60,6 +60,19 @@ describe("metrics", function()
         assert.equal(1, decisions_of(made, "none", "ImplicitlyDenied", "other"))
     end)
 
+    it("begin a histogram with empty buckets, which look as none", function()
+        local made = plain()
+        local before = made:render()
+        made:begin_times(made.durations)
+        assert.equal(before, made:render())
+        for place = 1, #made.durations.bounds + 1 do
+            assert.equal(0, made.store:get(made.durations[place]))
+        end
+        assert.equal(0, made.store:get(made.durations.sum))
+        made:add_time(made.durations, 0)
+        assert.equal(1, made.store:get(made.durations[1]))
+    end)
+
     it("make no series of what others say", function()
         local made = plain()
         for i = 1, 2000 do

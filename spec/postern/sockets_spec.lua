@@ -111,6 +111,77 @@ describe("sockets", function()
         assert.is_nil((third:listen(1, function() end)))
     end)
 
+    describe("that are watched", function()
+        local watch, told, fds
+
+
+        -- Two that can be read.
+        before_each(function()
+            watch, told, fds = assert(sockets.watch()), {}, {}
+            for i = 1, 2 do
+                local pair = assert(uv.socketpair(nil, nil, {}, {}))
+                local other = add(uv.new_pipe(false))
+                assert(other:open(pair[2]))
+                fds[i] = pair[1]
+                other:try_write("x")
+            end
+        end)
+
+
+        after_each(function()
+            watch:close()
+            for _, fd in ipairs(fds) do
+                uv.fs_close(fd)
+            end
+        end)
+
+
+        local function note(owner)
+            told[#told + 1] = owner.name
+            return owner.more and owner.more(#told)
+        end
+
+
+        it("are told again, before others, as long as they say so", function()
+            assert(watch:add(fds[1], note, { name = "a", more = function(count)
+                return count % 3 ~= 0
+            end }))
+            assert(watch:add(fds[2], note, { name = "b" }))
+            watch:tell()
+            table.sort(told)
+            assert.equal("b", told[#told])
+            assert.is_true(#told >= 3 and #told <= 4)
+            assert.is_nil(table.concat(told):match("ab+a"))
+        end)
+
+
+        it("and raise keep no other from being told", function()
+            local raised = {}
+            for i, name in ipairs({ "a", "b" }) do
+                assert(watch:add(fds[i], function(owner)
+                    note(owner)
+                    error("no " .. owner.name, 0)
+                end, { name = name }, function(owner, why)
+                    raised[#raised + 1] = owner.name .. ": " .. why
+                end))
+            end
+            watch:tell()
+            table.sort(raised)
+            assert.same({ "a: no a", "b: no b" }, raised)
+            watch:tell()
+            assert.equal(4, #told)
+        end)
+
+
+        it("raise where nobody takes it, and are told the next time", function()
+            assert(watch:add(fds[1], function() error("no", 0) end))
+            for _ = 1, 2 do
+                assert.error_matches(function() watch:tell() end, "^no$")
+            end
+        end)
+    end)
+
+
     it("are watched together", function()
         local watch = assert(sockets.watch())
         local pairs_of, told = {}, {}

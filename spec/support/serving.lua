@@ -41,9 +41,9 @@ function _M.start(handle, limits, address, ways)
         later = function(fn) host.loop:turn(fn) end,
         log = function(line) host:log(line) end, note = function(line) host:log(line) end,
         handle_at_once = ways.at_once,
-        watch_stream = ways.watched and function(stream, fn)
+        watch_stream = ways.watched and function(...)
             self.watched = self.watched + 1
-            return host.loop:readiness(stream, fn)
+            return host.loop:readiness(...)
         end,
     })
     host:block(function()

@@ -216,7 +216,7 @@ function Readiness:start()
     local loop = self.loop
     local watch = loop.watch
     if not self.number then
-        local number, why = watch:add(self.fd, self.fn)
+        local number, why = watch:add(self.fd, self.fn, self.owner, self.raised)
         if not number then
             return nil, why
         end
@@ -246,15 +246,20 @@ end
 -- itself must not read meanwhile.
 -- @param stream connected
 -- @tparam function fn called when there is something to read, when the peer says nothing more, and
--- when the connection is broken; it must not raise
+-- when the connection is broken
+-- @param[opt] owner handed to both functions
+-- @tparam[opt] function raised called with `owner` and why, when `fn` has raised; without it, that
+-- is told, and who else can be read at the moment has to wait
 -- @treturn table|nil `fd`, `start()` and `stop()`; nil for what is no stream of libuv, or when
 -- nothing can be watched
-function Loop:readiness(stream, fn)
+function Loop:readiness(stream, fn, owner, raised)
     local fd = type(stream) == "userdata" and stream:fileno()
     if not fd or not watch_of(self) then
         return nil
     end
-    return setmetatable({ loop = self, fd = fd, fn = fn, number = nil }, Readiness)
+    return setmetatable({
+        loop = self, fd = fd, fn = fn, owner = owner, raised = raised, number = nil,
+    }, Readiness)
 end
 
 
