@@ -165,14 +165,16 @@ end
 
 
 local function write_report(path, text)
-    local file, err = io.open(path, "wb")
-    local ok = file
+    local file, why = io.open(path, "wb")
     if file then
-        ok, err = file:write(text)
-        file:close()
+        local written, failed = file:write(text)
+        local closed, not_closed = file:close()
+        why = not (written and closed) and (failed or not_closed) or nil
+    else
+        why = why:sub(#path + 3) -- behind "path: "
     end
-    if not ok then
-        fail("--junit: %s: give a file that can be written", err)
+    if why then
+        fail("--junit: %s: %s: give a file that can be written", path, why:lower())
     end
 end
 

@@ -428,6 +428,10 @@ function Writer:write(line)
     return true
 end
 
+-- Where compiled code finds that a flush has failed, the interpreter does it again, and the second
+-- one succeeds: what could not be written is gone by then.
+jit.off(Writer.write)
+
 
 --- Opens the path anew, after somebody has moved the file away.
 -- @treturn boolean|nil
@@ -439,7 +443,7 @@ function Writer:reopen()
     end
     local file, err = io.open(self.path, "ab")
     if not file then
-        return nil, err:lower()
+        return nil, ("%s: %s"):format(self.path, err:sub(#self.path + 3):lower())
     end
     self:close()
     self.file = file

@@ -158,6 +158,7 @@ coverage
                 ["estate.lua:1: "] = { "FOLDER/c.jsonl", "--estate", "FOLDER/e/estate.lua" },
                 ["no test has `x` in its name"] = { "FOLDER/c.jsonl", "--filter", "x" },
                 ["--junit: "] = { "FOLDER/c.jsonl", "--junit", "FOLDER/no/r.xml" },
+                ["--junit: /dev/full: no space"] = { "FOLDER/c.jsonl", "--junit", "/dev/full" },
             }) do
                 local status, _, err = run(folder, {}, unpack(arguments))
                 assert.equal(2, status)

@@ -191,4 +191,16 @@ describe("a plain host with operations", function()
         assert.same({ "/dev/full: no space left on device: lines are dropped" }, logged)
         assert.is_true(assert(host:writer("-")):reopen())
     end)
+
+    it("sees that a line cannot be written in a loop that is compiled, too", function()
+        local good, full = assert(host:writer("/dev/null")), assert(host:writer("/dev/full"))
+        local answers = {}
+        for i = 1, 400 do
+            answers[i] = (i % 200 == 199 and full or good):write("a")
+        end
+        assert.same({ true, false, false }, { answers[198], answers[199], answers[399] })
+        assert.equal(2, full.dropped)
+        good:close()
+        full:close()
+    end)
 end)
