@@ -21,6 +21,7 @@ VALGRIND_DEPS = $(TEST_DEPS) valgrind libc6-dbg
 COVERAGE_DEPS = $(TEST_DEPS) gcovr
 PEER_DEPS     = $(DEPS)
 BENCH_DEPS    = $(NGINX_DEPS) libuv1-dev
+PROFILE_DEPS  = $(DEPS) valgrind libc6-dbg
 STRUCTURE_DEPS = $(DEPS) g++ pkgconf libpcre2-dev libre2-dev libhyperscan-dev libdpdk-dev
 FUZZ_DEPS     = $(DEPS) clang libclang-rt-14-dev llvm
 
@@ -173,7 +174,7 @@ store-kills: build ## kill writers of the store KILLS=200 times, and at every op
 	    POSTERN_BUILD=$(BUILD) POSTERN_KILLS=$(KILLS) \
 	    luajit "$$(command -v busted)" --ignore-lua -o plainTerminal spec/$${spec}_spec.lua || exit 1; done
 
-.PHONY: peer-deps bench-peers bench-report
+.PHONY: peer-deps bench-peers profile-deps bench-profile bench-report
 
 peer-deps:
 	@tools/deps.sh $(PEER_DEPS)
@@ -183,6 +184,14 @@ peer-deps:
 bench-peers: peer-deps ## decisions beside Cedar, OPA, MinIO, Casbin and iam-simulate
 	@$(MAKE) build
 	@luajit spec/bench/peers.lua $(BUILD)
+
+profile-deps:
+	@tools/deps.sh $(PROFILE_DEPS) || true
+
+bench-profile: profile-deps ## where the instructions go, by callgrind
+	@$(MAKE) build
+	@$(COMPILE) $(BUILD) --target bench_loading --target peer_postern --target profile_cidr
+	@luajit spec/bench/profile.lua $(BUILD)
 
 bench-report: ## docs/performance.md and its plots, from the results in build/bench
 	@luajit spec/bench/report/write.lua $(BUILD)

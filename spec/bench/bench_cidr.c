@@ -4,6 +4,9 @@
  *    bench_cidr              those cases below that have targets: `make bench-structures`
  *    bench_cidr all          every case, and every path
  *    bench_cidr NAME SIZE    one of them: net4 1000
+ *    bench_cidr NAME SIZE TURNS   TURNS through the stream of hits in `round_of`, of
+ *                            `longest` and then of `members` on the path that the
+ *                            environment names, and nothing else, for a profiler
  *
  * The answers of all are compared with each other before anything is timed.
  * Rounds of all contestants take turns, so that a slow moment hits all alike;
@@ -445,13 +448,51 @@ static void run_case(const struct bench_case *from, bool every_path, struct stre
     free(prefixes);
 }
 
+/* ---- For a profiler -------------------------------------------------------------- */
+
+/* Never inlined: instructions are counted while it runs. */
+__attribute__((noinline)) static void round_of(const struct contestant *ours,
+                                               const struct stream *stream, long turns) {
+    for (long i = 0; i < turns; i++) sink += ours->throughput(ours->self, stream);
+}
+
+static const struct bench_case *case_of(const char *name, const char *size) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (strcmp(cases[i].name, name) == 0 && cases[i].size == strtoul(size, NULL, 10)) return &cases[i];
+    }
+    die("no such case");
+    return NULL;
+}
+
+static void profile_case(const struct bench_case *from, long turns, struct stream *stream) {
+    postern__prefix *prefixes = must(malloc(from->size * sizeof *prefixes));
+    size_t count = draw_prefixes(from->mix, from->family, prefixes, from->size);
+    fill_stream(HIT, from->family, prefixes, count, stream);
+    for (int answer = POSTERN__LONGEST; answer >= POSTERN__MEMBERSHIP; answer--) {
+        struct contestant ours = {.name = "ours", RUNNERS(ours4)};
+        if (from->family == 6) ours = (struct contestant){.name = "ours", RUNNERS(ours6)};
+        build_ours(&ours, prefixes, count, (postern__answer)answer, postern__simd_choose());
+        sink += ours.throughput(ours.self, stream); /* caches are warm then */
+        round_of(&ours, stream, turns);
+        free_ours(ours.self);
+    }
+    free(prefixes);
+}
+
 int main(int argc, char **argv) {
     bool every = argc == 2 && strcmp(argv[1], "all") == 0;
-    if (argc != 1 && argc != 3 && !every) die("usage: bench_cidr [all | NAME SIZE]");
+    long turns = argc == 4 ? atol(argv[3]) : 0;
+    if (argc != 1 && argc != 3 && !every && turns <= 0) {
+        die("usage: bench_cidr [all | NAME SIZE [TURNS]]");
+    }
     struct targets targets = {.count = 0};
     struct stream stream = {.ipv4 = must(malloc(STREAM * sizeof(uint32_t))),
                             .ipv6 = must(malloc(STREAM * sizeof(pair))),
                             .bytes = must(malloc(STREAM * sizeof(struct bytes)))};
+    if (turns > 0) {
+        profile_case(case_of(argv[1], argv[2]), turns, &stream);
+        return 0;
+    }
 #ifdef BENCH_DPDK
     start_dpdk();
 #else

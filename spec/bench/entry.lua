@@ -125,24 +125,41 @@ print(row:format("policy", "C", "compiled", "on top", "JIT off", "on top", "garb
 local results = require("spec.bench.results")
 local found = { kind = "entry", machine = results.machine(), rounds = ROUNDS, rows = {} }
 
-local function note(name, form, unit, figure)
-    local rounded = math.floor(figure * 1000 + 0.5) / 1000
+local function rounded(number)
+    return math.floor(number * 1000 + 0.5) / 1000
+end
+
+
+local function note(name, form, unit, figure, least, most)
     found.rows[#found.rows + 1] = { name = name, form = form, unit = unit, size = 1,
-                                    median = rounded, min = rounded, max = rounded }
+                                    median = rounded(figure), min = rounded(least or figure),
+                                    max = rounded(most or figure) }
+end
+
+
+-- The least and the most that processes which stood beside each other differ by.
+local function differences(times, base)
+    local least, most = math.huge, -math.huge
+    for i, time in ipairs(times) do
+        least, most = math.min(least, time - base[i]), math.max(most, time - base[i])
+    end
+    return least, most
 end
 
 
 local worst, garbage = { compiled = 0, ["JIT off"] = 0 }, 0
 for _, case in ipairs(CASES) do
     local name = case.name
+    local spread = { differences(compiled[name].times, core[name]) }
+    local spread_off = { differences(interpreted[name].times, core[name]) }
     local in_c, jit_on = median(core[name]), median(compiled[name].times)
     local jit_off = median(interpreted[name].times)
     worst.compiled = math.max(worst.compiled, jit_on - in_c)
     worst["JIT off"] = math.max(worst["JIT off"], jit_off - in_c)
     local bytes = math.max(compiled[name].garbage, interpreted[name].garbage)
     garbage = math.max(garbage, bytes)
-    note(name, "compiled", "ns", jit_on - in_c)
-    note(name, "JIT off", "ns", jit_off - in_c)
+    note(name, "compiled", "ns", jit_on - in_c, unpack(spread))
+    note(name, "JIT off", "ns", jit_off - in_c, unpack(spread_off))
     note(name, "garbage", "B", bytes)
     print(row:format(name, ("%.0f"):format(in_c), ("%.0f"):format(jit_on),
         ("%.0f"):format(jit_on - in_c), ("%.0f"):format(jit_off), ("%.0f"):format(jit_off - in_c),

@@ -13,9 +13,10 @@ local _M = {}
 -- The order of members, so that a file that is written again differs only where the figures do.
 local ORDER = {
     "kind", "machine", "date", "commit", "processor", "cores", "memory", "system", "kernel",
-    "compiler", "rounds", "engines", "missing", "unreached", "rows",
-    "name", "style", "form", "family", "workload", "size", "unit", "median", "min", "max", "wall",
-    "count", "version", "runtime", "differs", "reason",
+    "compiler", "profiler", "caches", "rounds", "engines", "missing", "unreached", "rows",
+    "name", "file", "style", "form", "simd", "family", "workload", "size", "unit", "of", "median",
+    "min", "max", "wall", "count", "version", "runtime", "differs", "reason", "loads", "misses",
+    "far_misses", "share", "calls", "functions",
 }
 
 

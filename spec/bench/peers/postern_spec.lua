@@ -39,10 +39,12 @@ describe("Postern as a peer", function()
         assert.same({ right, right }, ask(from_c, made))
     end)
 
-    it("answers from Lua", function()
-        local made = workload.globs(10)
-        assert.same({ "answers " .. workload.answers(made), "none" },
-            ask({ "luajit", "spec/bench/peers/postern/peer.lua", commands.build() }, made))
+    it("answers from Lua, of few policies and of many", function()
+        for _, made in ipairs({ workload.seed("offices"), workload.globs(10),
+                                workload.globs(40000) }) do
+            assert.same({ "answers " .. workload.answers(made), "none" },
+                ask({ "luajit", "spec/bench/peers/postern/peer.lua", commands.build() }, made))
+        end
     end)
 
     it("says what it cannot do", function()

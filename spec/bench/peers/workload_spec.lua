@@ -1,3 +1,4 @@
+local digest = require("openssl.digest")
 local dkjson = require("dkjson")
 local requests = require("postern.request")
 local sets = require("postern.set")
@@ -32,6 +33,32 @@ local function all()
         list[#list + 1] = workload.seed(name)
     end
     return list
+end
+
+
+-- Of the file, the answers, and each policy on a line: results that were taken with other policies
+-- or requests cannot be compared.
+local DIGESTS = {
+    { "seed", "two-apis", "17330c0c7b57c78f8dd4d1ed27a1c0fae9ded6d691d6ab73e465145faf162721" },
+    { "seed", "get-only", "36def5f679e6b061b1f8cd5f6b3d191f0d5113b1420651c79759b17451b0daed" },
+    { "seed", "one-user", "c23baf99a83f0cec1492d091b6e7342e0c658df8c45d75eed71cf7dffb3db9ca" },
+    { "seed", "offices", "c4b096023da7193c5ec0860a59f07fec884a56db114ce927e3fa95120604d4ae" },
+    { "exact", 10, "61e2d49a28d94c3171f2a1205070e8dc3fb717f43471fd890fe7dd2e6ab177f9" },
+    { "exact", 10000, "62aeb28fe05f34a7580e09d4274c3a6837970cdcd02ec518c807b2d06f6ae45a" },
+    { "globs", 10, "fdc305774d4d93aca453e861f9a62faef78be6adff9fd1c2ddcc4ad5d5c917ff" },
+    { "globs", 10000, "b3922155187a7cb210a360b0d8922569b610e4e471f92e766eaa0bb98b6a2c41" },
+}
+
+
+local function digest_of(made)
+    local sha256 = digest.new("sha256"):update(workload.json(made))
+    sha256:update(workload.answers(made))
+    for _, rule in ipairs(made.rules) do
+        sha256:update(workload.policy(rule), "\n")
+    end
+    return (sha256:final():gsub(".", function(byte)
+        return ("%02x"):format(byte:byte())
+    end))
 end
 
 
@@ -118,6 +145,23 @@ describe("workloads", function()
                 assert.equal(workload.PREFIX .. table.concat({ asked.api, asked.stage,
                     asked.method, asked.path }, "/"), asked.resource)
             end
+        end
+    end)
+
+    it("are those that the results were taken with", function()
+        for _, row in ipairs(DIGESTS) do
+            local kind, which, expected = unpack(row)
+            assert.equal(expected, digest_of(workload[kind](which)), which)
+        end
+    end)
+
+    -- Minutes, where each new text is compared with all that there are.
+    it("of 100,000 policies are made in seconds", function()
+        for _, family in ipairs({ "exact", "globs" }) do
+            local start = os.clock()
+            local text = workload.json(workload[family](100000))
+            assert.is_true(os.clock() - start < 20, family)
+            assert.is_true(#text > 40e6)
         end
     end)
 end)

@@ -3,14 +3,18 @@
 -- The template has the prose; a line `{{name}}` or `{{name argument}}` in it is replaced by what
 -- the part of that name makes of the results. No figure stands in the prose.
 local results = require("spec.bench.results")
+local profile = require("spec.bench.report.profile")
 local svg = require("spec.bench.report.svg")
 local targets = require("spec.bench.report.targets")
+local words = require("spec.bench.report.words")
+
+local count, table_of = words.count, words.table_of
 
 local _M = {}
 
 
 --- Kinds of results, each a file `KIND.json`.
-_M.KINDS = { "peers", "core", "structures", "entry" }
+_M.KINDS = { "peers", "core", "structures", "entry", "profile" }
 
 local ABSENT = "These figures have not been taken yet."
 
@@ -23,57 +27,6 @@ local COLOURS = {
     OPA = "#12a37f", MinIO = "#c05fa8", Casbin = "#8a6fe8", ["iam-simulate"] = "#a5703c",
 }
 local DASHES = { globs = "7 4" }
-
-
--- ---- Words -----------------------------------------------------------------------
-
-
---- A time with three digits that count.
--- @tparam number ns
--- @treturn string
-function _M.time(ns)
-    local number, unit = ns, "ns"
-    for _, step in ipairs({ { 1e3, "µs" }, { 1e6, "ms" }, { 1e9, "s" } }) do
-        if ns >= step[1] * 0.9995 then
-            number, unit = ns / step[1], step[2]
-        end
-    end
-    local decimals = number < 9.995 and 2 or number < 99.95 and 1 or 0
-    return ("%." .. decimals .. "f %s"):format(number, unit)
-end
-
-
---- How many times as long something takes.
--- @tparam number ratio
--- @treturn string
-function _M.times(ratio)
-    local decimals = ratio < 9.95 and 1 or 0
-    local digits = ("%." .. decimals .. "f"):format(ratio)
-    local whole, rest = digits:match("^(%d+)(.*)$")
-    whole = whole:reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
-    return whole .. rest .. "×"
-end
-
-
-local function count(number)
-    return svg.tick(number, "")
-end
-
-
-local function table_of(head, rows, numbers_from)
-    local rule = {}
-    for i in ipairs(head) do
-        rule[i] = i >= numbers_from and "--:" or "---"
-    end
-    local function line(cells)
-        return "| " .. table.concat(cells, " | ") .. " |"
-    end
-    local lines = { line(head), "|" .. table.concat(rule, "|") .. "|" }
-    for _, row in ipairs(rows) do
-        lines[#lines + 1] = line(row)
-    end
-    return table.concat(lines, "\n")
-end
 
 
 -- ---- Rows ------------------------------------------------------------------------
@@ -152,9 +105,9 @@ local function cell(found, like)
     end
     local base = find(found.rows, with(BASE, { workload = like.workload, form = like.form }))
     if not base or base == row then
-        return _M.time(row.median)
+        return words.time(row.median)
     end
-    return ("%s (%s)"):format(_M.time(row.median), _M.times(row.median / base.median))
+    return ("%s (%s)"):format(words.time(row.median), words.times(row.median / base.median))
 end
 
 
@@ -166,8 +119,8 @@ local function times_table(found, columns, form)
     for _, each in ipairs(contestants(found, form)) do
         local row, any = { each.name, each.style }, false
         for _, column in ipairs(columns) do
-            local words = cell(found, with(each, { form = form, workload = column.workload }))
-            row[#row + 1], any = words, any or words ~= ""
+            local text = cell(found, with(each, { form = form, workload = column.workload }))
+            row[#row + 1], any = text, any or text ~= ""
         end
         rows[#rows + 1] = any and row or nil
     end
@@ -260,8 +213,8 @@ function PARTS.spread(found)
     for _, row in ipairs(found.rows) do
         if row.unit == "ns" then
             rows[#rows + 1] = { "`" .. row.workload .. "`", row.name, row.style, row.form,
-                                _M.time(row.median), _M.time(row.min), _M.time(row.max),
-                                _M.time(row.wall), count(row.count) }
+                                words.time(row.median), words.time(row.min), words.time(row.max),
+                                words.time(row.wall), count(row.count) }
         end
     end
     return table_of({ "Workload", "Engine", "Policies", "Request", "Median", "Least", "Most",
@@ -282,7 +235,7 @@ function PARTS.growth(found, family)
         local first = find(found.rows, with(like, { size = sizes[1] }))
         local last = find(found.rows, with(like, { size = sizes[#sizes] }))
         if first and last then
-            rows[#rows + 1] = { each.name, each.style, _M.times(last.median / first.median) }
+            rows[#rows + 1] = { each.name, each.style, words.times(last.median / first.median) }
         end
     end
     return table_of({ "Engine", "Policies", ("%s policies beside %s"):format(
@@ -297,7 +250,7 @@ function PARTS.core(found)
             local instructions = find(found.rows, { name = row.name, form = row.form,
                 workload = row.workload, unit = "instructions" })
             rows[#rows + 1] = { "`" .. row.workload .. "`", row.name, row.form,
-                _M.time(row.median), _M.time(row.min), _M.time(row.max),
+                words.time(row.median), words.time(row.min), words.time(row.max),
                 instructions and count(instructions.median) or "" }
         end
     end
@@ -311,7 +264,7 @@ function PARTS.structures(found)
     for _, row in ipairs(found.rows) do
         local figures = {}
         for i, name in ipairs({ "median", "min", "max" }) do
-            figures[i] = row.unit == "ns" and _M.time(row[name])
+            figures[i] = row.unit == "ns" and words.time(row[name])
                 or ("%.4g %s"):format(row[name], row.unit)
         end
         rows[#rows + 1] = { row.name, row.family or "", row.form or "", count(row.size),
@@ -321,40 +274,69 @@ function PARTS.structures(found)
 end
 
 
-function PARTS.entry(found)
-    local rows = {}
-    for _, row in ipairs(found.rows) do
-        rows[#rows + 1] = { "`" .. row.name .. "`", row.form,
-                            row.unit == "ns" and _M.time(row.median)
-                                or ("%.3f %s"):format(row.median, row.unit) }
-    end
-    return table_of({ "Policy", "From Lua", "On top of C" }, rows, 3)
+-- What Lua adds is a difference of two measurements.
+local function added_words(number)
+    return number > 0 and words.time(number) or "none to be measured"
 end
 
 
+function PARTS.entry(found)
+    local rows = {}
+    for _, row in ipairs(found.rows) do
+        local time = row.unit == "ns"
+        local function cell_of(number)
+            return time and words.time(number) or ("%.3f %s"):format(number, row.unit)
+        end
+        rows[#rows + 1] = { "`" .. row.name .. "`", row.form,
+                            time and added_words(row.median) or cell_of(row.median),
+                            cell_of(row.min), cell_of(row.max) }
+    end
+    return table_of({ "Policy", "From Lua", "On top of C", "Least", "Most" }, rows, 3)
+end
+
+
+PARTS.profile = profile.section
+
+
 local function figure_words(number, unit)
-    return unit == "ns" and _M.time(number) or unit == "times" and _M.times(number)
+    return unit == "ns" and words.time(number) or unit == "times" and words.times(number)
         or ("%.3g %s"):format(number, unit)
+end
+
+
+-- What became of a target; `reasons` are numbered as they come.
+local function verdict_of(target, reasons, all)
+    if target.met then
+        return "met"
+    elseif not target.figure then
+        return "not measured"
+    end
+    local said = { "**missed** by " .. words.excess(target.excess) }
+    if target.why then
+        local number = reasons[target.why]
+        if not number then
+            number = #reasons + 1
+            reasons[target.why], reasons[number] = number, target.why
+        end
+        said[#said + 1] = ("[%d]"):format(number)
+    end
+    local case = target.profile
+    local anchor = case and profile.anchor(all.profile, case.name, case.form)
+    said[#said + 1] = anchor and ("[profile](#%s)"):format(anchor) or "no profile taken"
+    return table.concat(said, ", ")
 end
 
 
 function PARTS.targets(all)
     local rows, reasons = {}, {}
     for _, target in ipairs(targets.judge(all)) do
-        local verdict = target.met and "met" or target.figure and "**missed**" or "not measured"
-        if target.why then
-            local number = reasons[target.why]
-            if not number then
-                number = #reasons + 1
-                reasons[target.why], reasons[number] = number, target.why
-            end
-            verdict = ("%s, [%d]"):format(verdict, number)
-        end
+        local figure, bound = target.figure, target.least or target.most
         rows[#rows + 1] = { target.name,
                             (target.least and "at least " or "at most ")
-                                .. figure_words(target.least or target.most, target.unit),
-                            target.figure and figure_words(target.figure, target.unit) or "",
-                            verdict }
+                                .. figure_words(bound, target.unit),
+                            not figure and "" or target.added and added_words(figure)
+                                or figure_words(figure, target.unit),
+                            verdict_of(target, reasons, all) }
     end
     for number, reason in ipairs(reasons) do
         reasons[number] = ("%d. %s"):format(number, reason)
@@ -365,7 +347,8 @@ end
 
 
 -- Which kind of results a part is made of, where it is not the peers'.
-local KIND_OF = { core = "core", structures = "structures", entry = "entry" }
+local KIND_OF = { core = "core", structures = "structures", entry = "entry",
+                  profile = "profile" }
 
 
 -- ---- Plots -----------------------------------------------------------------------

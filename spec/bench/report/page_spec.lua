@@ -115,14 +115,37 @@ a
         end, "the template has `nonsense`, which is no part")
     end)
 
-    it("writes times with three digits that count", function()
-        local wanted = { [3.14159] = "3.14 ns", [99.96] = "100 ns", [461.3] = "461 ns",
-                         [999.6] = "1.00 µs", [18240] = "18.2 µs", [3.5e6] = "3.50 ms",
-                         [2e9] = "2.00 s" }
-        for ns, words in pairs(wanted) do
-            assert.equal(words, page.time(ns))
+    it("says by how much a target is missed, why, and which profile shows it", function()
+        local rows = {}
+        for i, seed in ipairs({ "two-apis", "get-only", "one-user", "offices" }) do
+            rows[i] = row("Postern, from C", "document", seed, 1, seed == "one-user" and 225 or 100)
         end
-        assert.equal("1.5×", page.times(1.5))
-        assert.equal("12,346×", page.times(12345.6))
+        local all = { core = { rows = rows } }
+        local start = "| The slowest of the four small policies, from texts | at most 150 ns "
+            .. "| 225 ns | **missed** by 1.5×, [1], "
+        local text = page.make("{{targets}}\n", all)
+        assert.is_truthy(text:find(start .. "no profile taken |", 1, true), text)
+        assert.is_truthy(text:find("\n1. Most of it is filling", 1, true), text)
+        all.profile = { rows = { { name = "one-user", form = "texts", family = "one-user" } } }
+        text = page.make("{{targets}}\n", all)
+        assert.is_truthy(text:find(start .. "[profile](#one-user-from-texts) |", 1, true), text)
+    end)
+
+    it("tells no time below nothing as one", function()
+        local all = { entry = { rows = {
+            { name = "a", form = "compiled", unit = "ns", median = -8.84, min = -30, max = 4.5 },
+            { name = "a", form = "JIT off", unit = "ns", median = 159, min = 120, max = 161 },
+            { name = "a", form = "garbage", unit = "B", median = 0.007, min = 0, max = 0.007 },
+        } } }
+        local text = page.make("{{entry}}\n\n{{targets}}\n", all)
+        for _, line in ipairs({
+            "| `a` | compiled | none to be measured | -30.0 ns | 4.50 ns |",
+            "| `a` | JIT off | 159 ns | 120 ns | 161 ns |",
+            "| `a` | garbage | 0.007 B | 0.000 B | 0.007 B |",
+            "| From Lua, on top of C, compiled | at most 60.0 ns | none to be measured | met |",
+            "| From Lua, on top of C, JIT off | at most 400 ns | 159 ns | met |",
+        }) do
+            assert.is_truthy(text:find(line, 1, true), text)
+        end
     end)
 end)

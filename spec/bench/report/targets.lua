@@ -1,7 +1,8 @@
 --- What was promised, and what the results say of it.
 --
 -- A target is a figure that is made of results, and a bound. Where it is missed, the reason that
--- profiles gave stands beside it; these words have no figures, which change with every run.
+-- profiles gave stands beside it, and which profile shows it; these words have no figures, which
+-- change with every run.
 --
 -- *Dependencies*: none (the results are handed in)
 local _M = {}
@@ -52,17 +53,19 @@ local function starting(found, start, like)
 end
 
 
--- The least, or the most, of what a function makes of each of a list; nil when one is missing.
+-- The least, or the most, of what a function makes of each of a list, and the item it is of; nil
+-- when one is missing.
 local function extreme(better, list, fn)
-    local found
+    local found, of
     for _, item in ipairs(list) do
         local value = fn(item)
         if not value then
             return nil
+        elseif not found or better(found, value) ~= found then
+            found, of = value, item
         end
-        found = found and better(found, value) or value
     end
-    return found
+    return found, of
 end
 
 
@@ -198,22 +201,42 @@ end
 
 local FILL = "Most of it is filling the request: each text is read, checked and folded once, " ..
     "and the caller and the address are taken apart. With a request prepared the rest is small."
+local PREPARED = "It is the search for the statement, and its conditions; a large set is not in " ..
+    "the first cache."
 local SIMPLE = "The bucket policies of MinIO know no letter case of actions and no rules of " ..
     "accounts, sessions and roles, and stop at the first Allow. " .. FILL
 local WINDOW = "The other makes one load of a large table, inlined into the loop, so that many " ..
-    "lookups overlap. Ours take two loads and a search, some sixty instructions, so that fewer " ..
-    "fit into the processor's window, and where tables do not fit the caches the number of " ..
-    "overlapping misses is what counts."
+    "lookups overlap. Ours are a search in two steps, of many more instructions, so that " ..
+    "fewer fit into the processor's window, and where tables do not fit the caches the number " ..
+    "of overlapping misses is what counts."
 local VALUES = "A million answers of twenty bits do not fit the second cache, so that a lookup " ..
     "waits for memory about as long as the other's single load does. Conditions ask for " ..
     "membership."
 
+-- Which profile shows why: of the case that a figure is of. One of 100,000 policies is not taken.
+local function of_decisions(form)
+    return function(case)
+        local family = case == "exact" or case == "globs"
+        return { name = family and case .. "-10000" or case, form = form }
+    end
+end
+
+
+local SIZES = { { words = "10,000", policies = 10000, most = 250 },
+                { words = "100,000", policies = 100000, most = 500 } }
+local ANSWERS = { "membership", "values" }
+
 -- `least` or `most`: the bound. `members`: conditions ask it of a set; `longest`: with a value.
 local function both(list, name, bound, figure, why, why_longest)
-    for _, ours in ipairs({ "members", "longest" }) do
-        local target = { name = name:format(ours == "members" and "membership" or "values"),
+    for _, answer in ipairs(ANSWERS) do
+        local ours = answer == "values" and "longest" or "members"
+        local target = { name = name:format(answer),
                          figure = function(all) return figure(all, ours) end,
-                         why = ours == "longest" and why_longest or why }
+                         why = ours == "longest" and why_longest or why,
+                         profile = function()
+                             return { name = (name:find("^IPv4") and "net4" or "net6")
+                                          .. "-1000000", form = answer }
+                         end }
         for key, value in pairs(bound) do
             target[key] = value
         end
@@ -224,8 +247,8 @@ end
 
 local function all_targets()
     local list = {}
-    local function add(name, bound, figure, why)
-        bound.name, bound.figure, bound.why = name, figure, why
+    local function add(name, bound, figure, why, profile)
+        bound.name, bound.figure, bound.why, bound.profile = name, figure, why, profile
         list[#list + 1] = bound
     end
     for _, other in ipairs({ "rte_lpm", "rte_fib" }) do
@@ -272,26 +295,32 @@ local function all_targets()
         return ratio(glob(all, "Postern", "globs", 100000), glob(all, "Postern", "globs", 10000))
     end, "The index of so many does not fit the second cache.")
     add("The slowest of the four small policies, request prepared", { most = 150, unit = "ns" },
-        seeds("prepared"), FILL)
+        seeds("prepared"), PREPARED, of_decisions("prepared"))
     add("The slowest of the four small policies, from texts", { most = 150, unit = "ns" },
-        seeds("texts"), FILL)
+        seeds("texts"), FILL, of_decisions("texts"))
     add("Cedar beside Postern, the least of the four", { least = 20, unit = "times" },
-        peer("Cedar"), FILL)
+        peer("Cedar"), FILL, of_decisions("texts"))
     add("OPA beside Postern, the least of the four", { least = 100, unit = "times" },
-        peer("OPA"), FILL)
+        peer("OPA"), FILL, of_decisions("texts"))
     add("MinIO beside Postern, the least of the four", { least = 5, unit = "times" },
-        peer("MinIO"), SIMPLE)
+        peer("MinIO"), SIMPLE, of_decisions("texts"))
     add("iam-simulate beside Postern, the least of the four", { least = 1000, unit = "times" },
-        peer("iam-simulate"))
+        peer("iam-simulate"), nil, of_decisions("texts"))
     for _, form in ipairs({ "prepared", "texts" }) do
         local with = form == "prepared" and "request prepared" or "from texts"
         add("10,000 policies beside 10, " .. with, { most = 3, unit = "times" }, growth(form),
-            "Larger sets do not fit the caches: the growth is that of waiting for memory.")
-        add("10,000 policies, " .. with, { most = 250, unit = "ns" }, at_size(form, 10000), FILL)
-        add("100,000 policies, " .. with, { most = 500, unit = "ns" }, at_size(form, 100000), FILL)
+            "Larger sets do not fit the caches: the growth is that of waiting for memory.",
+            of_decisions(form))
+        for _, size in ipairs(SIZES) do
+            add(size.words .. " policies, " .. with, { most = size.most, unit = "ns" },
+                at_size(form, size.policies), form == "texts" and FILL or PREPARED,
+                of_decisions(form))
+        end
     end
-    add("From Lua, on top of C, compiled", { most = 60, unit = "ns" }, entry("compiled", "ns"))
-    add("From Lua, on top of C, JIT off", { most = 400, unit = "ns" }, entry("JIT off", "ns"))
+    add("From Lua, on top of C, compiled", { most = 60, unit = "ns", added = true },
+        entry("compiled", "ns"))
+    add("From Lua, on top of C, JIT off", { most = 400, unit = "ns", added = true },
+        entry("JIT off", "ns"))
     add("From Lua, garbage a decision", { most = 0.01, unit = "B" }, entry("garbage", "B"))
     return list
 end
@@ -299,17 +328,24 @@ end
 
 --- Judges results.
 -- @tparam table all results by kind
--- @treturn {table,...} `name`, `figure` (nil: not measured), `least` or `most`, `unit`, `met`, and
--- `why` where it is missed and the reason is known
+-- @treturn {table,...} `name`, `figure` (nil: not measured), `least` or `most`, `unit`, `met`,
+-- `added` (whether the figure is what something takes more than something else, which may be
+-- nothing); and where it is missed `excess` (how many times it would have to be better), `why`,
+-- when the reason is known, and `profile`, the `name` and the `form` of the case that shows it,
+-- when there is one
 function _M.judge(all)
     local judged = {}
     for i, target in ipairs(all_targets()) do
-        local figure = target.figure(all)
-        local met = figure and (target.least and figure >= target.least
-            or target.most and figure <= target.most) or false
-        judged[i] = { name = target.name, figure = figure, unit = target.unit,
-                      least = target.least, most = target.most, met = met,
-                      why = figure and not met and target.why or nil }
+        local figure, of = target.figure(all)
+        local made = { name = target.name, figure = figure, unit = target.unit,
+                       least = target.least, most = target.most, added = target.added }
+        local excess = figure and (target.least and target.least / figure or figure / target.most)
+        made.met = excess ~= nil and excess <= 1
+        if excess and not made.met then
+            made.excess, made.why = excess, target.why
+            made.profile = target.profile and target.profile(of) or nil
+        end
+        judged[i] = made
     end
     return judged
 end

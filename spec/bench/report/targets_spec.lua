@@ -50,6 +50,38 @@ describe("the targets of performance", function()
         assert.is_string(found[slow].why)
     end)
 
+    it("say by how much they are missed, and whose profile shows it", function()
+        local all = results(100, { Cedar = 16 })
+        all.core.rows[5].median = 225 -- one-user, from texts
+        local found = verdicts(all)
+        local slow = found["The slowest of the four small policies, from texts"]
+        assert.equal(1.5, slow.excess)
+        assert.same({ name = "one-user", form = "texts" }, slow.profile)
+        assert.equal(1.25, found["Cedar beside Postern, the least of the four"].excess)
+        local met = found["The slowest of the four small policies, request prepared"]
+        assert.is_nil(met.excess)
+        assert.is_nil(met.profile)
+    end)
+
+    it("of many policies are judged by the worse family", function()
+        local rows = {}
+        for family, ns in pairs({ exact = 510, globs = 600 }) do
+            for _, form in ipairs({ "texts", "prepared" }) do
+                rows[#rows + 1] = { name = OURS, form = form, workload = family .. "-100000",
+                                    unit = "ns", median = ns }
+            end
+        end
+        for _, form in ipairs({ "from texts", "request prepared" }) do
+            local target = verdicts({ core = { rows = rows } })["100,000 policies, " .. form]
+            assert.equal(600, target.figure)
+            assert.equal(1.2, target.excess)
+            assert.equal("globs-10000", target.profile.name)
+        end
+        table.remove(rows)
+        assert.is_nil(verdicts({ core = { rows = rows } })["100,000 policies, from texts"].figure
+            and verdicts({ core = { rows = rows } })["100,000 policies, request prepared"].figure)
+    end)
+
     it("take the worst of their cases", function()
         local all = results(100, {})
         all.core.rows[3].median = 170
@@ -81,7 +113,9 @@ describe("the targets of performance", function()
         local start = "IPv4, a million prefixes, "
         assert.equal(4, found[start .. "membership: one after another, beside rte_lpm"].figure)
         assert.equal(2, found[start .. "values: one after another, beside rte_lpm"].figure)
-        assert.is_false(found[start .. "values: one after another, beside rte_lpm"].met)
+        local values = found[start .. "values: one after another, beside rte_lpm"]
+        assert.is_false(values.met)
+        assert.same({ name = "net4-1000000", form = "values" }, values.profile)
         assert.is_true(found[start .. "membership: memory"].met)
         assert.is_nil(found[start .. "values: memory"].figure)
     end)

@@ -21,11 +21,30 @@ local function read(path)
 end
 
 
+-- White space that says a number modulo 6561, in the eight bytes that LuaJIT's hash of a long
+-- string never leaves out. Policies that differ in a few bytes alone would else share one hash.
+local BLANKS = { [0] = " ", "\t", "\r" }
+
+local function mark(number)
+    local blanks = {}
+    for i = 1, 8 do
+        blanks[i] = BLANKS[number % 3]
+        number = math.floor(number / 3)
+    end
+    return table.concat(blanks)
+end
+
+
 -- The policies as they stand in the file, a line each.
 local function policies(text)
-    local list = {}
-    for policy in text:match('"policies":%[\n(.-)\n?%],\n"rules"'):gmatch("[^\n]+") do
-        list[#list + 1] = { name = "policy", text = (policy:gsub("},$", "}")) }
+    local count, list = 0, {}
+    local lines = text:match('"policies":%[\n(.-)%],\n"rules"') .. "\n"
+    local marked = lines:gsub("},?\n", function()
+        count = count + 1
+        return "}" .. mark(count) .. "\n"
+    end)
+    for policy in marked:gmatch("[^\n]+") do
+        list[#list + 1] = { name = "policy", text = policy }
     end
     return list
 end
