@@ -14,12 +14,10 @@ static bool is_arn(const postern__arn *arn) {
     return postern__span_equal(arn->part[POSTERN__ARN_PREFIX], POSTERN__SPAN("arn"));
 }
 
-static postern__caller_kind iam_caller(const postern__arn *arn, postern_span *name) {
+static postern__caller_kind iam_caller(const postern__arn *arn) {
     postern_span resource = arn->part[POSTERN__ARN_RESOURCE], rest;
     if (postern__span_equal(resource, POSTERN__SPAN("root"))) return POSTERN__ROOT_USER;
-    if (!after(resource, POSTERN__SPAN("user/"), &rest)) return POSTERN__OTHER;
-    *name = postern__last_path_part(rest);
-    return POSTERN__USER;
+    return after(resource, POSTERN__SPAN("user/"), &rest) ? POSTERN__USER : POSTERN__OTHER;
 }
 
 static postern__caller_kind sts_caller(const postern__arn *arn, postern_span *name) {
@@ -39,7 +37,7 @@ postern__caller postern__caller_parse_text(postern_span text, bool bounded) {
     if (!postern__arn_split(text, &arn) || !is_arn(&arn)) return caller;
     postern_span service = arn.part[POSTERN__ARN_SERVICE];
     if (postern__span_equal(service, POSTERN__SPAN("iam"))) {
-        caller.kind = iam_caller(&arn, &caller.name);
+        caller.kind = iam_caller(&arn);
     } else if (postern__span_equal(service, POSTERN__SPAN("sts"))) {
         caller.kind = sts_caller(&arn, &caller.name);
     }

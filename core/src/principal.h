@@ -22,7 +22,7 @@ typedef struct postern__caller {
     postern_span text;
     postern_span partition;
     postern_span account; /* empty: none */
-    postern_span name;    /* user, role, or federated name, without its path */
+    postern_span name;    /* of a session, without its path: the role's, or the federated user's */
 } postern__caller;
 
 postern__caller postern__caller_parse_text(postern_span text, bool bounded);

@@ -71,3 +71,85 @@ bool postern__utf8_valid(postern_span text) {
     }
     return true;
 }
+
+/* ---- Copying -------------------------------------------------------------
+ *
+ * By size, so that a text of any usual length takes one way, without loops: its
+ * first bytes and its last, some of them twice.
+ *
+ *    execute-api:Invoke
+ *    [    block     ]
+ *      [    block     ]                                                       */
+
+static inline uint64_t word_of(const char *text) {
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
+    return word;
+}
+
+static inline void put_word(char *to, uint64_t word, bool lower) {
+    if (lower) word = postern__word_lower(word);
+    memcpy(to, &word, sizeof word);
+}
+
+/* Less than eight bytes. */
+static inline bool copy_few(char *to, postern_span text, bool lower) {
+    unsigned all = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char c = (unsigned char)text.text[i];
+        all |= c;
+        to[i] = (char)(lower ? postern__lower(c) : c);
+    }
+    return all < 0x80;
+}
+
+static inline void put_block(char *to, postern__block block, bool lower) {
+    postern__block_put(to, lower ? postern__block_lower(block) : block);
+}
+
+/* Two blocks; the bytes of both "or"ed together. */
+static inline postern__block copy_two(char *to, const char *from, size_t second, bool lower) {
+    postern__block a = postern__block_at(from), b = postern__block_at(from + second);
+    put_block(to, a, lower);
+    put_block(to + second, b, lower);
+    return postern__block_or(a, b);
+}
+
+static inline postern__block copy_four(char *to, const char *from, bool lower) {
+    return postern__block_or(
+        copy_two(to, from, POSTERN__BLOCK, lower),
+        copy_two(to + 2 * POSTERN__BLOCK, from + 2 * POSTERN__BLOCK, POSTERN__BLOCK, lower));
+}
+
+static inline bool copy(char *to, postern_span text, bool lower) {
+    enum { FOUR = 4 * POSTERN__BLOCK };
+    const char *from = text.text;
+    size_t length = text.length, at = 0;
+    if (length < POSTERN__WORD) return copy_few(to, text, lower);
+    if (length < POSTERN__BLOCK) {
+        size_t last = length - POSTERN__WORD;
+        uint64_t a = word_of(from), b = word_of(from + last);
+        put_word(to, a, lower);
+        put_word(to + last, b, lower);
+        return postern__word_ascii(a | b);
+    }
+    if (length <= 2 * POSTERN__BLOCK) {
+        return postern__block_ascii(copy_two(to, from, length - POSTERN__BLOCK, lower));
+    }
+    if (length < FOUR) {
+        size_t last = length - 2 * POSTERN__BLOCK;
+        postern__block first = copy_two(to, from, POSTERN__BLOCK, lower);
+        return postern__block_ascii(
+            postern__block_or(first, copy_two(to + last, from + last, POSTERN__BLOCK, lower)));
+    }
+    postern__block all = copy_four(to, from, lower);
+    for (at = FOUR; length - at > FOUR; at += FOUR) {
+        all = postern__block_or(all, copy_four(to + at, from + at, lower));
+    }
+    size_t last = length - FOUR;
+    return postern__block_ascii(postern__block_or(all, copy_four(to + last, from + last, lower)));
+}
+
+bool postern__ascii_copy(char *to, postern_span text) { return copy(to, text, false); }
+
+bool postern__ascii_copy_lower(char *to, postern_span text) { return copy(to, text, true); }

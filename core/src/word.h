@@ -34,6 +34,20 @@ static inline bool postern__word_ascii(uint64_t word) {
     return (word & POSTERN__EACH_BYTE(0x80)) == 0;
 }
 
+/* The top bit of each byte that is `c`, and no other bit. */
+static inline uint64_t postern__word_finds(uint64_t word, unsigned char c) {
+    const uint64_t low = POSTERN__EACH_BYTE(0x7F);
+    uint64_t other = word ^ POSTERN__EACH_BYTE(c);
+    return ~(((other & low) + low) | other | low);
+}
+
+/* Its letters from A to Z made small. */
+static inline uint64_t postern__word_lower(uint64_t word) {
+    uint64_t low = word & POSTERN__EACH_BYTE(0x7F);
+    uint64_t from = low + POSTERN__EACH_BYTE(0x80 - 'A'), behind = low + POSTERN__EACH_BYTE(0x7F - 'Z');
+    return word | (from & ~behind & ~word & POSTERN__EACH_BYTE(0x80)) >> 2;
+}
+
 /* The number of the lowest bit that is set; there has to be one. */
 static inline unsigned postern__lowest_bit(uint64_t bits) {
 #if defined(__GNUC__)
