@@ -1,34 +1,15 @@
 #include "arn.h"
 
-/* The parts so far, and where the next begins. */
-struct split {
-    postern__arn *out;
-    size_t start;
-    int part;
-};
-
-/* A colon at `at`: true for the fifth. */
-static inline bool end_part(struct split *split, const char *text, size_t at) {
-    split->out->part[split->part] = (postern_span){text + split->start, at - split->start};
-    split->start = at + 1;
-    return ++split->part == POSTERN__ARN_RESOURCE;
-}
-
 bool postern__arn_split(postern_span text, postern__arn *out) {
-    struct split split = {.out = out};
-    bool done = false;
-    size_t at = 0;
-    for (; !done && text.length - at >= POSTERN__WORD; at += POSTERN__WORD) {
-        uint64_t colons = postern__word_finds(postern__word_at(text.text + at), ':');
-        for (; colons != 0 && !done; colons &= colons - 1) {
-            done = end_part(&split, text.text, at + postern__lowest_bit(colons) / 8);
-        }
+    size_t start = 0;
+    for (int part = 0; part < POSTERN__ARN_RESOURCE; part++) {
+        size_t colon = postern__word_search(text, start, ':');
+        if (colon == text.length) return false;
+        out->part[part] = (postern_span){text.text + start, colon - start};
+        start = colon + 1;
     }
-    for (; !done && at < text.length; at++) {
-        if (text.text[at] == ':') done = end_part(&split, text.text, at);
-    }
-    if (done) out->part[POSTERN__ARN_RESOURCE] = postern__span_from(text, split.start);
-    return done;
+    out->part[POSTERN__ARN_RESOURCE] = postern__span_from(text, start);
+    return true;
 }
 
 bool postern__is_account(postern_span text) {

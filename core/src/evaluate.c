@@ -85,7 +85,7 @@ postern__principal_list postern__rule_principals(const postern__scene *scene,
  * (IAM User Guide, "AWS JSON policy elements: NotPrincipal"). */
 static void not_principal_finding(const postern__scene *scene, const postern__rule *rule,
                                   const postern__principal_list *list, postern__finding *out) {
-    const postern__caller *caller = postern__request_caller(scene->request);
+    postern__caller *caller = &scene->request->caller;
     postern_truth exempt = postern__principal_exempts(list, caller);
     if (caller->bounded && scene->set->policy_type == POSTERN_RESOURCE) exempt = POSTERN_NO;
     if (rule->effect == POSTERN_ALLOW || exempt == POSTERN_YES) return;
@@ -100,7 +100,7 @@ static void some_principal_finding(const postern__scene *scene, const postern__r
     if (rule->not_principal) {
         not_principal_finding(scene, rule, &list, out);
     } else {
-        postern__principal_match(&list, postern__request_caller(scene->request), &out->sure, &out->possible);
+        postern__principal_match(&list, &scene->request->caller, &out->sure, &out->possible);
     }
     if (out->possible != POSTERN_MATCH_NONE) out->key = scene->set->principal_arn;
 }
@@ -308,7 +308,7 @@ static void evaluate_candidates(const postern__scene *scene, postern_decision *d
     static const postern__rule no_rule;
     postern__principal_list list = postern__rule_principals(scene, &no_rule);
     postern__directory_question question = {scene->action, scene->resource, &list,
-                                            postern__request_caller(scene->request)};
+                                            &scene->request->caller};
     struct tally tally = {.scene = scene, .deny = -1, .doubtful_deny = -1, .allow = -1,
                           .doubtful_allow = -1};
     postern__directory_find(scene->set, &question, judge, &tally);

@@ -170,7 +170,7 @@ static postern_truth principal_value(const postern__scene *scene, const postern_
     postern_match sure, possible;
     list.principals += value;
     list.count = 1;
-    postern__principal_match(&list, postern__request_caller(scene->request), &sure, &possible);
+    postern__principal_match(&list, &scene->request->caller, &sure, &possible);
     out->match = sure != POSTERN_MATCH_NONE ? sure : possible;
     if (sure != POSTERN_MATCH_NONE) return POSTERN_YES;
     return possible != POSTERN_MATCH_NONE ? POSTERN_UNKNOWN : POSTERN_NO;

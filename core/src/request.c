@@ -4,16 +4,24 @@
 
 static void clear_cells(postern_request *request) {
     postern__cell *cells = POSTERN__AT(&request->cells, postern__cell, 0);
-    for (uint32_t i = 0; i < request->set->symbols.count; i++) cells[i] = (postern__cell){0};
+    /* Without values `first` says nothing; there are few cells, so no memset. */
+    for (uint32_t i = 0; i < request->set->symbols.count; i++) {
+        cells[i].state = POSTERN__ABSENT;
+        cells[i].count = 0;
+    }
     request->status = POSTERN_OK;
     request->list = -1;
+}
+
+static void name_nobody(postern_request *request) {
+    postern__caller_set(&request->caller, POSTERN__SPAN("*"), false);
 }
 
 static void clear(postern_request *request) {
     clear_cells(request);
     request->values.count = request->texts.count = 0;
     request->principal.count = request->action.count = request->resource.count = 0;
-    request->bounded = request->caller_is_read = false;
+    name_nobody(request);
 }
 
 /* The first failure stays: from then on the request is denied. */
@@ -135,9 +143,12 @@ int postern_request_principal(postern_request *request, const char *text, size_t
                               int32_t flags) {
     if ((flags & ~POSTERN_BOUNDED) != 0 || length == 0) return broken(request, POSTERN_MISUSE);
     int status = replace(&request->principal, (postern_span){text, length});
-    if (status != POSTERN_OK) return broken(request, status);
-    request->bounded = (flags & POSTERN_BOUNDED) != 0;
-    request->caller_is_read = false;
+    if (status != POSTERN_OK) {
+        name_nobody(request); /* what was named is gone */
+        return broken(request, status);
+    }
+    postern_span own = {request->principal.items, length};
+    postern__caller_set(&request->caller, own, (flags & POSTERN_BOUNDED) != 0);
     return POSTERN_OK;
 }
 
@@ -157,13 +168,6 @@ int postern_request_action(postern_request *request, const char *text, size_t le
 int postern_request_resource(postern_request *request, const char *text, size_t length) {
     int status = replace(&request->resource, (postern_span){text, length});
     return status == POSTERN_OK ? POSTERN_OK : broken(request, status);
-}
-
-void postern__request_read_caller(postern_request *request) {
-    postern_span text = {request->principal.items, request->principal.count};
-    if (text.length == 0) text = POSTERN__SPAN("*");
-    request->caller = postern__caller_parse(text, request->bounded);
-    request->caller_is_read = true;
 }
 
 /* ---- Cells ---------------------------------------------------------------*/

@@ -39,9 +39,7 @@ struct postern_request {
     postern__vector resource;
     postern__vector scratch; /* its count is the room there is */
     postern__notes notes;
-    postern__caller caller; /* once it is read; see postern__request_caller */
-    bool bounded;
-    bool caller_is_read;
+    postern__caller caller; /* its text is the principal */
     size_t longest; /* bytes of the longest value so far, for this set */
     int32_t status; /* the first failure; a broken request is denied */
     int32_t list;   /* the key whose list may be appended to, or -1 */
@@ -58,16 +56,6 @@ void postern__request_forget_values(postern_request *request);
  * before the first time; it is parsed for what this set asks and those did not. */
 int postern__request_put_shared(postern_request *request, uint32_t key, postern_span text,
                                 int32_t *index);
-
-/* Takes the principal apart. */
-void postern__request_read_caller(postern_request *request);
-
-/* Who calls: read when the first statement asks, for most name everybody. Good
- * until the next change of the request. */
-static inline const postern__caller *postern__request_caller(postern_request *request) {
-    if (!request->caller_is_read) postern__request_read_caller(request);
-    return &request->caller;
-}
 
 /* The row as it is now; good until the next change of the request. */
 static inline postern__row postern__request_row(postern_request *request) {

@@ -7,6 +7,13 @@
 
 #include "postern.h"
 
+/* A function whose constant arguments decide what is left of it. */
+#if defined(__GNUC__)
+#define POSTERN__INLINE static inline __attribute__((always_inline))
+#else
+#define POSTERN__INLINE static inline
+#endif
+
 #define POSTERN__SPAN(literal) ((postern_span){(literal), sizeof(literal) - 1})
 
 /* memcmp does not take NULL, and empty text may be that. */

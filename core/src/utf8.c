@@ -81,19 +81,19 @@ bool postern__utf8_valid(postern_span text) {
  *    [    block     ]
  *      [    block     ]                                                       */
 
-static inline uint64_t word_of(const char *text) {
+POSTERN__INLINE uint64_t word_of(const char *text) {
     uint64_t word;
     memcpy(&word, text, sizeof word);
     return word;
 }
 
-static inline void put_word(char *to, uint64_t word, bool lower) {
+POSTERN__INLINE void put_word(char *to, uint64_t word, bool lower) {
     if (lower) word = postern__word_lower(word);
     memcpy(to, &word, sizeof word);
 }
 
 /* Less than eight bytes. */
-static inline bool copy_few(char *to, postern_span text, bool lower) {
+POSTERN__INLINE bool copy_few(char *to, postern_span text, bool lower) {
     unsigned all = 0;
     for (size_t i = 0; i < text.length; i++) {
         unsigned char c = (unsigned char)text.text[i];
@@ -103,25 +103,25 @@ static inline bool copy_few(char *to, postern_span text, bool lower) {
     return all < 0x80;
 }
 
-static inline void put_block(char *to, postern__block block, bool lower) {
+POSTERN__INLINE void put_block(char *to, postern__block block, bool lower) {
     postern__block_put(to, lower ? postern__block_lower(block) : block);
 }
 
 /* Two blocks; the bytes of both "or"ed together. */
-static inline postern__block copy_two(char *to, const char *from, size_t second, bool lower) {
+POSTERN__INLINE postern__block copy_two(char *to, const char *from, size_t second, bool lower) {
     postern__block a = postern__block_at(from), b = postern__block_at(from + second);
     put_block(to, a, lower);
     put_block(to + second, b, lower);
     return postern__block_or(a, b);
 }
 
-static inline postern__block copy_four(char *to, const char *from, bool lower) {
+POSTERN__INLINE postern__block copy_four(char *to, const char *from, bool lower) {
     return postern__block_or(
         copy_two(to, from, POSTERN__BLOCK, lower),
         copy_two(to + 2 * POSTERN__BLOCK, from + 2 * POSTERN__BLOCK, POSTERN__BLOCK, lower));
 }
 
-static inline bool copy(char *to, postern_span text, bool lower) {
+POSTERN__INLINE bool copy(char *to, postern_span text, bool lower) {
     enum { FOUR = 4 * POSTERN__BLOCK };
     const char *from = text.text;
     size_t length = text.length, at = 0;

@@ -59,6 +59,17 @@ static inline unsigned postern__lowest_bit(uint64_t bits) {
 #endif
 }
 
+/* The offset of the first `c` at or after `from`, or the length: for what is near;
+ * further off a call of memchr is less. */
+static inline size_t postern__word_search(postern_span text, size_t from, char c) {
+    for (; text.length - from >= POSTERN__WORD; from += POSTERN__WORD) {
+        uint64_t found = postern__word_finds(postern__word_at(text.text + from), (unsigned char)c);
+        if (found != 0) return from + postern__lowest_bit(found) / 8;
+    }
+    while (from < text.length && text.text[from] != c) from++;
+    return from;
+}
+
 /* How many bytes of a word have their top bit set. */
 static inline unsigned postern__tops_count(uint64_t tops) {
     return (unsigned)((tops >> 7 & POSTERN__EACH_BYTE(1)) * POSTERN__EACH_BYTE(1) >> 56);
