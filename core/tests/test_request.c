@@ -270,6 +270,25 @@ static void the_caller_is_the_last_one_named(void) {
     postern_set_free(set);
 }
 
+/* A value of the call before is not there, for explanations neither. */
+static void reset_takes_values_away(void) {
+    postern_set *set = open_set();
+    postern_request *request = request_of(set, ALICE, "a:b", METHOD);
+    postern_verdict verdict;
+    postern_request_put(request, A, "x", 1);
+    CHECK(postern_explain_match(set, request, 1, POSTERN_ELEMENT_CONDITION, 0, 0, &verdict) ==
+          POSTERN_OK);
+    CHECK(verdict.result == POSTERN_YES);
+    postern_request_reset(request);
+    postern_request_action(request, "a:b", 3);
+    postern_request_resource(request, METHOD, strlen(METHOD));
+    CHECK(postern_explain_match(set, request, 1, POSTERN_ELEMENT_CONDITION, 0, 0, &verdict) ==
+          POSTERN_OK);
+    CHECK(verdict.result == POSTERN_NO);
+    postern_request_free(request);
+    postern_set_free(set);
+}
+
 static void action_and_resource_are_required(void) {
     postern_set *set = open_set();
     postern_request *request = postern_request_new(set, NULL, NULL);
@@ -575,8 +594,9 @@ static void bind_keeps_its_set_without_memory(void) {
 }
 
 TEST_MAIN(RUN(keys_are_where_the_tests_think); RUN(bad_text_breaks_any_field);
-          RUN(a_bad_byte_is_found_anywhere); RUN(long_text_breaks_any_field); RUN(too_many_values_break_it); RUN(misuse_breaks_it);
-          RUN(the_caller_is_the_last_one_named);
+          RUN(a_bad_byte_is_found_anywhere); RUN(long_text_breaks_any_field);
+          RUN(too_many_values_break_it); RUN(misuse_breaks_it);
+          RUN(the_caller_is_the_last_one_named); RUN(reset_takes_values_away);
           RUN(action_and_resource_are_required); RUN(a_request_belongs_to_one_set);
           RUN(cells_hold_what_was_put_last); RUN(values_are_parsed_once); RUN(text_is_copied);
           RUN(reset_makes_it_new); RUN(the_second_request_allocates_nothing);
