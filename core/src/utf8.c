@@ -138,7 +138,7 @@ POSTERN__INLINE postern__block copy_four(char *to, const char *from, bool lower)
 POSTERN__INLINE bool copy(char *to, postern_span text, bool lower) {
     enum { FOUR = 4 * POSTERN__BLOCK };
     const char *from = text.text;
-    size_t length = text.length, at = 0;
+    size_t length = text.length;
     if (length < POSTERN__WORD) return copy_few(to, text, lower);
     if (length < POSTERN__BLOCK) {
         size_t last = length - POSTERN__WORD;
@@ -157,7 +157,7 @@ POSTERN__INLINE bool copy(char *to, postern_span text, bool lower) {
             postern__block_or(first, copy_two(to + last, from + last, POSTERN__BLOCK, lower)));
     }
     postern__block all = copy_four(to, from, lower);
-    for (at = FOUR; length - at > FOUR; at += FOUR) {
+    for (size_t at = FOUR; length - at > FOUR; at += FOUR) {
         all = postern__block_or(all, copy_four(to + at, from + at, lower));
     }
     size_t last = length - FOUR;

@@ -44,8 +44,9 @@ static inline uint64_t postern__word_finds(uint64_t word, unsigned char c) {
 /* Its letters from A to Z made small. */
 static inline uint64_t postern__word_lower(uint64_t word) {
     uint64_t low = word & POSTERN__EACH_BYTE(0x7F);
-    uint64_t from = low + POSTERN__EACH_BYTE(0x80 - 'A'), behind = low + POSTERN__EACH_BYTE(0x7F - 'Z');
-    return word | (from & ~behind & ~word & POSTERN__EACH_BYTE(0x80)) >> 2;
+    uint64_t from_a = low + POSTERN__EACH_BYTE(0x80 - 'A');
+    uint64_t behind_z = low + POSTERN__EACH_BYTE(0x7F - 'Z');
+    return word | (from_a & ~behind_z & ~word & POSTERN__EACH_BYTE(0x80)) >> 2;
 }
 
 /* The number of the lowest bit that is set; there has to be one. */

@@ -192,7 +192,7 @@ static void copies_are_judged(void) {
         for (size_t at = 0; at <= length; at++) {
             for (size_t i = 0; i < length; i++) text[i] = (char)('@' + (i + length) % 60);
             if (at < length) text[at] = (char)(0x80 + (at + length) % 0x80);
-            if (!copies_alike(text, length, false) || !copies_alike(text, length, true)) same = false;
+            same &= copies_alike(text, length, false) && copies_alike(text, length, true);
         }
     }
     CHECK(same);
