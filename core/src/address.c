@@ -20,32 +20,56 @@ static const char *read_decimal(const char *at, const char *end, unsigned limit,
     return at == start ? NULL : at;
 }
 
-/* The digit at `at`, more than 9 where there is none. */
-static inline unsigned digit_at(const char *at, const char *end) {
-    return at < end ? (unsigned)(unsigned char)*at - '0' : 10;
+enum { QUAD_LEAST = 7, QUAD_MOST = 15 }; /* bytes: 0.0.0.0, 255.255.255.255 */
+
+/* One to three digits without a leading zero; returns where they end, or NULL. */
+static inline const char *read_octet(const char *at, uint32_t *value) {
+    unsigned number = (unsigned char)at[0] - (unsigned)'0', digit;
+    if (number > 9) return NULL;
+    digit = (unsigned char)at[1] - (unsigned)'0';
+    if (digit > 9) {
+        *value = *value << 8 | number;
+        return at + 1;
+    }
+    if (number == 0) return NULL;
+    number = number * 10 + digit;
+    digit = (unsigned char)at[2] - (unsigned)'0';
+    if (digit > 9) {
+        *value = *value << 8 | number;
+        return at + 2;
+    }
+    number = number * 10 + digit;
+    *value = *value << 8 | number;
+    return number > 255 ? NULL : at + 3;
 }
 
-/* Digit by digit, without a loop over them: it is read for every request. A
- * fourth digit is neither a dot nor the end. */
-static bool read_quad(const char *at, const char *end, uint32_t *out) {
+static inline void copy_quad(char *to, const char *text, size_t length) {
+    if (length == QUAD_LEAST) {
+        memcpy(to, text, 4);
+        memcpy(to + 3, text + 3, 4);
+    } else {
+        memcpy(to, text, 8);
+        memcpy(to + length - 8, text + length - 8, 8);
+    }
+}
+
+/* Digit by digit, without a loop over them: it is read for every request. What
+ * it is read from is a copy with a zero behind it, so that nothing has to ask
+ * where the end is: a zero is neither a digit nor a dot, and neither is a fourth
+ * digit. */
+static bool read_quad(const char *text, const char *end, uint32_t *out) {
+    size_t length = (size_t)(end - text);
+    char copy[QUAD_MOST + 1] = {0};
+    if (length - QUAD_LEAST > QUAD_MOST - QUAD_LEAST) return false;
+    copy_quad(copy, text, length);
     uint32_t value = 0;
-    for (int octet = 0; octet < 4; octet++) {
-        if (octet > 0 && (at == end || *at++ != '.')) return false;
-        unsigned number = digit_at(at, end), digit;
-        if (number > 9) return false;
-        if ((digit = digit_at(++at, end)) <= 9) {
-            if (number == 0) return false;
-            number = number * 10 + digit;
-            if ((digit = digit_at(++at, end)) <= 9) {
-                number = number * 10 + digit;
-                at++;
-                if (number > 255) return false;
-            }
-        }
-        value = value << 8 | number;
+    const char *at = read_octet(copy, &value);
+    for (int octet = 1; octet < 4; octet++) {
+        if (at == NULL || *at != '.') return false;
+        at = read_octet(at + 1, &value);
     }
     *out = value;
-    return at == end;
+    return at == copy + length;
 }
 
 /* Up to four hexadecimal digits; returns where they end. */

@@ -3,7 +3,7 @@
 bool postern__arn_split(postern_span text, postern__arn *out) {
     size_t start = 0;
     for (int part = 0; part < POSTERN__ARN_RESOURCE; part++) {
-        size_t colon = postern__span_find(text, start, ':');
+        size_t colon = postern__word_search(text, start, ':');
         if (colon == text.length) return false;
         out->part[part] = (postern_span){text.text + start, colon - start};
         start = colon + 1;

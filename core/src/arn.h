@@ -2,7 +2,7 @@
 #ifndef POSTERN_ARN_H
 #define POSTERN_ARN_H
 
-#include "span.h"
+#include "word.h"
 
 typedef enum postern__arn_part {
     POSTERN__ARN_PREFIX, /* "arn" */

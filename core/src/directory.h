@@ -60,7 +60,7 @@ typedef struct postern__directory_question {
     postern_span action;
     postern_span resource;
     const postern__principal_list *list; /* for aws:PrincipalArn */
-    const postern__caller *caller;
+    postern__caller *caller;
 } postern__directory_question;
 
 /* Gets statements by their numbers. `known`: the element of all of them that

@@ -137,16 +137,17 @@ static int join_resource(const postern_entry *entry, const postern_span pieces[]
     resource->count = 0;
     if (!postern__vector_reserve(resource, length)) return POSTERN_NO_MEMORY;
     char *to = resource->items;
+    bool ascii = true;
     for (int i = 0; i < count; i++) {
-        const postern__vector *between = &entry->between[i];
-        if (between->count > 0) memcpy(to, between->items, between->count);
-        to += between->count;
-        memcpy(to, pieces[i].text, pieces[i].length);
+        postern_span between = {entry->between[i].items, entry->between[i].count};
+        ascii &= postern__ascii_copy(to, between);
+        to += between.length;
+        ascii &= postern__ascii_copy(to, pieces[i]);
         to += pieces[i].length;
     }
     resource->count = length;
-    return postern__utf8_valid((postern_span){resource->items, length}) ? POSTERN_OK
-                                                                      : POSTERN_VALUE;
+    postern_span joined = {resource->items, length};
+    return ascii || postern__utf8_valid(joined) ? POSTERN_OK : POSTERN_VALUE;
 }
 
 /* The first that fails ends it. What fails in the request itself is noted there,

@@ -85,7 +85,7 @@ postern__principal_list postern__rule_principals(const postern__scene *scene,
  * (IAM User Guide, "AWS JSON policy elements: NotPrincipal"). */
 static void not_principal_finding(const postern__scene *scene, const postern__rule *rule,
                                   const postern__principal_list *list, postern__finding *out) {
-    const postern__caller *caller = &scene->request->caller;
+    postern__caller *caller = &scene->request->caller;
     postern_truth exempt = postern__principal_exempts(list, caller);
     if (caller->bounded && scene->set->policy_type == POSTERN_RESOURCE) exempt = POSTERN_NO;
     if (rule->effect == POSTERN_ALLOW || exempt == POSTERN_YES) return;

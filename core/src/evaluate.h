@@ -7,7 +7,7 @@
 /* Everything a statement is judged by, collected once per evaluation. */
 typedef struct postern__scene {
     const postern_set *set;
-    const postern_request *request;
+    postern_request *request;
     postern__notes *notes;
     postern_span action;
     postern_span resource;

@@ -14,16 +14,14 @@ static bool is_arn(const postern__arn *arn) {
     return postern__span_equal(arn->part[POSTERN__ARN_PREFIX], POSTERN__SPAN("arn"));
 }
 
-static postern__caller_kind iam_caller(const postern__arn *arn, postern_span *name) {
-    postern_span resource = arn->part[POSTERN__ARN_RESOURCE], rest;
+static postern__caller_kind iam_caller(postern_span resource) {
+    postern_span rest;
     if (postern__span_equal(resource, POSTERN__SPAN("root"))) return POSTERN__ROOT_USER;
-    if (!after(resource, POSTERN__SPAN("user/"), &rest)) return POSTERN__OTHER;
-    *name = postern__last_path_part(rest);
-    return POSTERN__USER;
+    return after(resource, POSTERN__SPAN("user/"), &rest) ? POSTERN__USER : POSTERN__OTHER;
 }
 
-static postern__caller_kind sts_caller(const postern__arn *arn, postern_span *name) {
-    postern_span resource = arn->part[POSTERN__ARN_RESOURCE], rest;
+static postern__caller_kind sts_caller(postern_span resource, postern_span *name) {
+    postern_span rest;
     if (after(resource, POSTERN__SPAN("federated-user/"), &rest)) {
         *name = postern__last_path_part(rest);
         return POSTERN__FEDERATED_USER;
@@ -33,20 +31,36 @@ static postern__caller_kind sts_caller(const postern__arn *arn, postern_span *na
     return POSTERN__SESSION;
 }
 
-postern__caller postern__caller_parse_text(postern_span text, bool bounded) {
-    postern__caller caller = {.kind = POSTERN__OTHER, .bounded = bounded, .text = text};
-    postern__arn arn;
-    if (!postern__arn_split(text, &arn) || !is_arn(&arn)) return caller;
-    postern_span service = arn.part[POSTERN__ARN_SERVICE];
-    if (postern__span_equal(service, POSTERN__SPAN("iam"))) {
-        caller.kind = iam_caller(&arn, &caller.name);
-    } else if (postern__span_equal(service, POSTERN__SPAN("sts"))) {
-        caller.kind = sts_caller(&arn, &caller.name);
-    }
-    if (caller.kind == POSTERN__OTHER) return caller;
-    caller.partition = arn.part[POSTERN__ARN_PARTITION];
-    caller.account = arn.part[POSTERN__ARN_ACCOUNT];
-    return caller;
+/* Splits like postern__arn_split, as far as a caller needs it: nobody calls from
+ * another service than these two. */
+static void read_arn(postern__caller *caller) {
+    static const char iam[] = ":iam:", sts[] = ":sts:";
+    enum { PREFIX = 4, SERVICE = 5 };
+    postern_span text = caller->text, name = {NULL, 0};
+    if (!postern__span_starts(text, POSTERN__SPAN("arn:"))) return;
+    size_t partition = postern__word_search(text, PREFIX, ':');
+    if (text.length - partition < SERVICE) return;
+    bool is_user = memcmp(text.text + partition, iam, SERVICE) == 0;
+    if (!is_user && memcmp(text.text + partition, sts, SERVICE) != 0) return;
+    size_t region = postern__word_search(text, partition + SERVICE, ':');
+    if (region == text.length) return;
+    size_t account = postern__word_search(text, region + 1, ':');
+    if (account == text.length) return;
+    postern_span resource = {text.text + account + 1, text.length - account - 1};
+    caller->kind = is_user ? iam_caller(resource) : sts_caller(resource, &name);
+    if (caller->kind == POSTERN__OTHER) return;
+    caller->partition = (postern_span){text.text + PREFIX, partition - PREFIX};
+    caller->account = (postern_span){text.text + region + 1, account - region - 1};
+    caller->name = name;
+}
+
+void postern__caller_read(postern__caller *caller) {
+    postern_span none = {NULL, 0};
+    if (caller->kind != POSTERN__UNREAD) return;
+    caller->partition = caller->account = caller->name = none;
+    caller->kind = postern__span_equal(caller->text, POSTERN__SPAN("*")) ? POSTERN__ANONYMOUS
+                                                                        : POSTERN__OTHER;
+    read_arn(caller);
 }
 
 /* ---- Policy values -------------------------------------------------------*/
@@ -162,18 +176,21 @@ static bool same_account(const postern__principal_list *list, const postern__pri
            (partition.length == 0 || postern__span_equal(partition, caller->partition));
 }
 
-/* How one value meets the caller; `match` is NONE only for a clear no. */
-static postern_truth match_one(const postern__principal_list *list,
-                               const postern__principal *principal, const postern__caller *caller,
-                               postern_match *match) {
+static bool same_text(const postern__principal_list *list, const postern__principal *principal,
+                      const postern__caller *caller) {
+    return principal->text_length == caller->text.length &&
+           postern__ends_equal(list->texts + principal->text, caller->text.text,
+                               caller->text.length);
+}
+
+/* How one value meets a caller that it does not name by its text; it is read. */
+static postern_truth match_part(const postern__principal_list *list,
+                                const postern__principal *principal,
+                                const postern__caller *caller, postern_match *match) {
     postern_span text = {list->texts + principal->text, principal->text_length};
     postern_span name = {list->texts + principal->name, principal->name_length};
     postern_truth truth = POSTERN_NO;
-    *match = POSTERN_MATCH_NONE;
     switch ((postern__principal_kind)principal->kind) {
-    case POSTERN__NAMES_ANYONE:
-        *match = POSTERN_MATCH_WILD;
-        return POSTERN_YES;
     case POSTERN__NAMES_ACCOUNT:
         if ((list->roots_only && caller->kind != POSTERN__ROOT_USER) ||
             !same_account(list, principal, caller)) {
@@ -182,34 +199,53 @@ static postern_truth match_one(const postern__principal_list *list,
         *match = POSTERN_MATCH_ACCOUNT;
         return POSTERN_YES;
     case POSTERN__NAMES_USER:
-        if (caller->kind == POSTERN__FEDERATED_USER && postern__span_equal(name, caller->name) &&
-            same_account(list, principal, caller)) {
-            *match = POSTERN_MATCH_ROLE;
-            return POSTERN_YES;
+        if (caller->kind != POSTERN__FEDERATED_USER || !postern__span_equal(name, caller->name) ||
+            !same_account(list, principal, caller)) {
+            return POSTERN_NO;
         }
-        break;
+        *match = POSTERN_MATCH_ROLE;
+        return POSTERN_YES;
     case POSTERN__NAMES_ROLE:
         if (caller->kind == POSTERN__SESSION && same_account(list, principal, caller)) {
             truth = match_role(list, text, name, caller);
         }
         if (truth != POSTERN_NO) *match = POSTERN_MATCH_ROLE;
         return truth;
-    case POSTERN__NAMES_SESSION: break;
+    default: return POSTERN_NO;
+    }
+}
+
+/* How one value meets the caller; `match` is NONE only for a clear no. */
+static inline postern_truth match_one(const postern__principal_list *list,
+                                      const postern__principal *principal,
+                                      postern__caller *caller, postern_match *match) {
+    *match = POSTERN_MATCH_NONE;
+    switch ((postern__principal_kind)principal->kind) {
+    case POSTERN__NAMES_ANYONE: *match = POSTERN_MATCH_WILD; return POSTERN_YES;
+    case POSTERN__NAMES_NOBODY: return POSTERN_NO;
+    case POSTERN__NAMES_USER:
+        if (same_text(list, principal, caller)) break;
+        postern__caller_read(caller);
+        return match_part(list, principal, caller, match);
+    case POSTERN__NAMES_ACCOUNT:
+    case POSTERN__NAMES_ROLE:
+        postern__caller_read(caller);
+        return match_part(list, principal, caller, match);
+    case POSTERN__NAMES_SESSION:
+        if (!same_text(list, principal, caller)) return POSTERN_NO;
+        break;
     case POSTERN__NAMES_OTHER:
         /* A user that is named under Service stays a user: no match. */
+        if (!same_text(list, principal, caller)) return POSTERN_NO;
+        postern__caller_read(caller);
         if (caller->kind != POSTERN__OTHER) return POSTERN_NO;
         break;
-    case POSTERN__NAMES_NOBODY: return POSTERN_NO;
-    }
-    if (text.length != caller->text.length ||
-        !postern__ends_equal(text.text, caller->text.text, text.length)) {
-        return POSTERN_NO;
     }
     *match = POSTERN_MATCH_DIRECT;
     return POSTERN_YES;
 }
 
-void postern__principal_match(const postern__principal_list *list, const postern__caller *caller,
+void postern__principal_match(const postern__principal_list *list, postern__caller *caller,
                               postern_match *sure, postern_match *possible) {
     *sure = *possible = POSTERN_MATCH_NONE;
     for (uint32_t i = 0; i < list->count; i++) {
@@ -221,7 +257,7 @@ void postern__principal_match(const postern__principal_list *list, const postern
 }
 
 postern_truth postern__principal_exempts(const postern__principal_list *list,
-                                         const postern__caller *caller) {
+                                         postern__caller *caller) {
     bool only_accounts = true;
     for (uint32_t i = 0; i < list->count; i++) {
         if (list->principals[i].kind != POSTERN__NAMES_ACCOUNT) only_accounts = false;
@@ -304,10 +340,11 @@ static uint64_t role_key(const postern__principal_list *list, const postern__cal
                             : key_of(BY_ROLE_NAME, caller->account, caller->name);
 }
 
-uint32_t postern__caller_keys(const postern__principal_list *list, const postern__caller *caller,
+uint32_t postern__caller_keys(const postern__principal_list *list, postern__caller *caller,
                               uint64_t keys[POSTERN__CALLER_KEYS]) {
     postern_span none = {NULL, 0};
     uint32_t count = 0;
+    postern__caller_read(caller);
     keys[count++] = key_of(BY_TEXT, caller->text, none);
     if (caller->account.length == 0) return count;
     keys[count++] = key_of(BY_ACCOUNT, caller->account, none);

@@ -7,6 +7,7 @@
 #include "value.h"
 
 typedef enum postern__caller_kind {
+    POSTERN__UNREAD, /* nobody has asked for more than its text yet */
     POSTERN__ANONYMOUS,
     POSTERN__ROOT_USER,
     POSTERN__USER,
@@ -15,22 +16,33 @@ typedef enum postern__caller_kind {
     POSTERN__OTHER           /* a service, a canonical user, a provider: its text is all */
 } postern__caller_kind;
 
-/* Parts point into `text`. */
+/* Parts point into `text`, and are there once it is read. It is read by whoever
+ * needs it, for most statements name everybody, or the caller by its text. */
 typedef struct postern__caller {
     postern__caller_kind kind;
     bool bounded; /* has a permissions boundary */
     postern_span text;
     postern_span partition;
     postern_span account; /* empty: none */
-    postern_span name;    /* user, role, or federated name, without its path */
+    postern_span name;    /* sessions: the role's or the federated user's, without its path */
 } postern__caller;
 
-postern__caller postern__caller_parse_text(postern_span text, bool bounded);
+/* Takes the text apart, where that was not done before. */
+void postern__caller_read(postern__caller *caller);
 
-/* Most are anonymous, `*`. */
+/* What is read later keeps `kind` alone: the rest holds nothing before. */
+static inline void postern__caller_set(postern__caller *caller, postern_span text, bool bounded) {
+    caller->kind = POSTERN__UNREAD;
+    caller->bounded = bounded;
+    caller->text = text;
+}
+
+/* The same, read at once. */
 static inline postern__caller postern__caller_parse(postern_span text, bool bounded) {
-    if (text.length != 1 || text.text[0] != '*') return postern__caller_parse_text(text, bounded);
-    return (postern__caller){.kind = POSTERN__ANONYMOUS, .bounded = bounded, .text = text};
+    postern__caller caller;
+    postern__caller_set(&caller, text, bounded);
+    postern__caller_read(&caller);
+    return caller;
 }
 
 typedef enum postern__principal_kind {
@@ -82,7 +94,7 @@ typedef struct postern__principal_list {
  * the strongest way in which it perhaps does: where aws:PrincipalArn is present,
  * a role is compared whole, path included, so while that is unresolved a role
  * is only possible. POSTERN_MATCH_NONE where there is no way. */
-void postern__principal_match(const postern__principal_list *list, const postern__caller *caller,
+void postern__principal_match(const postern__principal_list *list, postern__caller *caller,
                               postern_match *sure, postern_match *possible);
 
 /* Numbers under which what a policy names is found by who calls: whenever a
@@ -95,12 +107,12 @@ uint32_t postern__principal_keys(const postern__principal *principal, const char
                                  uint64_t keys[POSTERN__PRINCIPAL_KEYS]);
 
 /* The list only says what is known of aws:PrincipalArn. */
-uint32_t postern__caller_keys(const postern__principal_list *list, const postern__caller *caller,
+uint32_t postern__caller_keys(const postern__principal_list *list, postern__caller *caller,
                               uint64_t keys[POSTERN__CALLER_KEYS]);
 
 /* Whether a NotPrincipal list exempts the caller. A listed account exempts its
  * members only if nothing but accounts is listed. */
 postern_truth postern__principal_exempts(const postern__principal_list *list,
-                                         const postern__caller *caller);
+                                         postern__caller *caller);
 
 #endif

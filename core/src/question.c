@@ -11,6 +11,7 @@ _Static_assert(POSTERN_MATCH_NA < 1 << MATCH_BITS && POSTERN_UNDECIDED < 1 << (B
 /* The resource of all sets. What is too long is none. */
 static bool join_resource(const postern_question *question, postern__vector *resource) {
     size_t length = 0;
+    bool ascii = true;
     for (int i = 0; i < POSTERN_QUESTION_PIECES; i++) {
         postern_span piece = question->resource[i];
         if (piece.text == NULL) piece.length = 0;
@@ -24,11 +25,11 @@ static bool join_resource(const postern_question *question, postern__vector *res
             !postern__vector_reserve(resource, piece.length)) {
             return false;
         }
-        memcpy(resource->items + length, piece.text, piece.length);
+        ascii &= postern__ascii_copy(resource->items + length, piece);
         length += piece.length;
     }
     resource->count = length;
-    return postern__utf8_valid((postern_span){resource->items, length});
+    return ascii || postern__utf8_valid((postern_span){resource->items, length});
 }
 
 /* Where the values of a question are in the request, -1 before they are asked. */

@@ -4,16 +4,24 @@
 
 static void clear_cells(postern_request *request) {
     postern__cell *cells = POSTERN__AT(&request->cells, postern__cell, 0);
-    for (uint32_t i = 0; i < request->set->symbols.count; i++) cells[i] = (postern__cell){0};
+    /* Without values `first` says nothing; there are few cells, so no memset. */
+    for (uint32_t i = 0; i < request->set->symbols.count; i++) {
+        cells[i].state = POSTERN__ABSENT;
+        cells[i].count = 0;
+    }
     request->status = POSTERN_OK;
     request->list = -1;
+}
+
+static void name_nobody(postern_request *request) {
+    postern__caller_set(&request->caller, POSTERN__SPAN("*"), false);
 }
 
 static void clear(postern_request *request) {
     clear_cells(request);
     request->values.count = request->texts.count = 0;
     request->principal.count = request->action.count = request->resource.count = 0;
-    request->caller = postern__caller_parse(POSTERN__SPAN("*"), false);
+    name_nobody(request);
 }
 
 /* The first failure stays: from then on the request is denied. */
@@ -109,47 +117,57 @@ void postern_request_free(postern_request *request) {
     postern__free(&allocator, request, sizeof *request);
 }
 
-static int check_text(postern_span text) {
-    if (text.length > POSTERN__VALUE_BYTES) return POSTERN_LIMIT;
-    return postern__utf8_valid(text) ? POSTERN_OK : POSTERN_VALUE;
-}
-
 /* ---- Who, what, on what --------------------------------------------------*/
 
-/* Makes `vector` as long as a text that is about to be put there. */
-static int make_way(postern_request *request, postern__vector *vector, postern_span text) {
-    int status = check_text(text);
-    if (status != POSTERN_OK) return broken(request, status);
-    vector->count = 0;
-    if (!postern__vector_reserve(vector, text.length + 1)) return broken(request, POSTERN_NO_MEMORY);
-    vector->count = text.length;
-    return POSTERN_OK;
+/* Copies a text and judges it meanwhile; there has to be room for it. */
+static inline int take_text(char *to, postern_span text) {
+    return postern__ascii_copy(to, text) || postern__utf8_valid(text) ? POSTERN_OK : POSTERN_VALUE;
 }
 
-static int replace(postern_request *request, postern__vector *vector, postern_span text) {
-    int status = make_way(request, vector, text);
-    if (status == POSTERN_OK && text.length > 0) memcpy(vector->items, text.text, text.length);
+/* Room for a text in place of what `vector` holds; that is then gone, whether
+ * or not the text is taken. */
+static inline int make_way(postern__vector *vector, size_t length) {
+    if (length > POSTERN__VALUE_BYTES) return POSTERN_LIMIT;
+    vector->count = 0;
+    return postern__vector_reserve(vector, length + 1) ? POSTERN_OK : POSTERN_NO_MEMORY;
+}
+
+static inline int replace(postern__vector *vector, postern_span text) {
+    int status = make_way(vector, text.length);
+    if (status == POSTERN_OK) status = take_text(vector->items, text);
+    if (status == POSTERN_OK) vector->count = text.length;
     return status;
 }
 
 int postern_request_principal(postern_request *request, const char *text, size_t length,
                               int32_t flags) {
     if ((flags & ~POSTERN_BOUNDED) != 0 || length == 0) return broken(request, POSTERN_MISUSE);
-    int status = replace(request, &request->principal, (postern_span){text, length});
-    if (status != POSTERN_OK) return status;
+    int status = replace(&request->principal, (postern_span){text, length});
+    if (status != POSTERN_OK) {
+        name_nobody(request); /* what was named is gone */
+        return broken(request, status);
+    }
     postern_span own = {request->principal.items, length};
-    request->caller = postern__caller_parse(own, (flags & POSTERN_BOUNDED) != 0);
+    postern__caller_set(&request->caller, own, (flags & POSTERN_BOUNDED) != 0);
     return POSTERN_OK;
 }
 
 int postern_request_action(postern_request *request, const char *text, size_t length) {
-    int status = make_way(request, &request->action, (postern_span){text, length});
-    if (status == POSTERN_OK) postern__copy_lower(request->action.items, text, length);
-    return status;
+    postern__vector *action = &request->action;
+    postern_span span = {text, length};
+    int status = make_way(action, length);
+    if (status == POSTERN_OK && !postern__ascii_copy_lower(action->items, span) &&
+        !postern__utf8_valid(span)) {
+        status = POSTERN_VALUE;
+    }
+    if (status != POSTERN_OK) return broken(request, status);
+    action->count = length;
+    return POSTERN_OK;
 }
 
 int postern_request_resource(postern_request *request, const char *text, size_t length) {
-    return replace(request, &request->resource, (postern_span){text, length});
+    int status = replace(&request->resource, (postern_span){text, length});
+    return status == POSTERN_OK ? POSTERN_OK : broken(request, status);
 }
 
 /* ---- Cells ---------------------------------------------------------------*/
@@ -166,27 +184,33 @@ static int reserve_scratch(postern_request *request, size_t length) {
     return POSTERN_OK;
 }
 
-/* Appends a value for `key`; the cell is not touched. */
-static int push_value(postern_request *request, uint32_t key, postern_span text) {
-    int status = check_text(text);
-    if (status == POSTERN_OK) status = reserve_scratch(request, text.length);
-    if (status == POSTERN_OK && (request->values.count == POSTERN__VALUE_COUNT ||
-                                 text.length > UINT32_MAX - request->texts.count)) {
-        status = POSTERN_LIMIT;
-    }
-    if (status != POSTERN_OK) return broken(request, status);
+/* Room for one more value, of `length` bytes. */
+static inline int make_room_for_value(postern_request *request, size_t length) {
     postern__vector *texts = &request->texts, *values = &request->values;
-    if (!postern__vector_reserve(values, 1) || !postern__vector_reserve(texts, text.length + 1)) {
-        return broken(request, POSTERN_NO_MEMORY);
+    if (length > POSTERN__VALUE_BYTES || values->count == POSTERN__VALUE_COUNT ||
+        length > UINT32_MAX - texts->count) {
+        return POSTERN_LIMIT;
     }
-    size_t start = texts->count;
-    if (text.length > 0) memcpy(texts->items + start, text.text, text.length);
-    texts->count += text.length;
-    postern__value *value = POSTERN__AT(values, postern__value, values->count++);
+    int status = reserve_scratch(request, length);
+    if (status != POSTERN_OK) return status;
+    return postern__vector_reserve(values, 1) && postern__vector_reserve(texts, length + 1)
+               ? POSTERN_OK
+               : POSTERN_NO_MEMORY;
+}
+
+/* Appends a value for `key`; the cell is not touched. */
+static inline int push_value(postern_request *request, uint32_t key, postern_span text) {
+    postern__vector *texts = &request->texts, *values = &request->values;
+    int status = make_room_for_value(request, text.length);
+    if (status == POSTERN_OK) status = take_text(texts->items + texts->count, text);
+    if (status != POSTERN_OK) return broken(request, status);
+    postern__value *value = POSTERN__AT(values, postern__value, values->count);
     const postern__symbol *symbol = POSTERN__ITEMS(request->set, symbols, postern__symbol) + key;
     postern__value_parse(value, text, symbol->uses);
-    value->text = (uint32_t)start;
+    value->text = (uint32_t)texts->count;
     value->length = (uint32_t)text.length;
+    texts->count += text.length;
+    values->count++;
     return POSTERN_OK;
 }
 

@@ -39,7 +39,7 @@ struct postern_request {
     postern__vector resource;
     postern__vector scratch; /* its count is the room there is */
     postern__notes notes;
-    postern__caller caller;
+    postern__caller caller; /* its text is the principal */
     size_t longest; /* bytes of the longest value so far, for this set */
     int32_t status; /* the first failure; a broken request is denied */
     int32_t list;   /* the key whose list may be appended to, or -1 */

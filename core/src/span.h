@@ -7,6 +7,13 @@
 
 #include "postern.h"
 
+/* A function whose constant arguments decide what is left of it. */
+#if defined(__GNUC__)
+#define POSTERN__INLINE static inline __attribute__((always_inline))
+#else
+#define POSTERN__INLINE static inline
+#endif
+
 #define POSTERN__SPAN(literal) ((postern_span){(literal), sizeof(literal) - 1})
 
 /* memcmp does not take NULL, and empty text may be that. */
@@ -61,21 +68,6 @@ static inline size_t postern__span_find(postern_span text, size_t from, char c) 
  * different names one. */
 static inline unsigned char postern__lower(unsigned char c) {
     return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : c;
-}
-
-/* Copies and folds. */
-static inline void postern__copy_lower(char *to, const char *from, size_t length) {
-    const uint64_t each = UINT64_C(0x0101010101010101), tops = each << 7;
-    size_t at = 0;
-    for (; at + 8 <= length; at += 8) { /* a top bit for each byte from A to Z */
-        uint64_t word, low;
-        memcpy(&word, from + at, sizeof word);
-        low = word & ~tops;
-        uint64_t upper = (low + each * (0x80 - 'A')) & ~(low + each * (0x7F - 'Z')) & ~word & tops;
-        word |= upper >> 2;
-        memcpy(to + at, &word, sizeof word);
-    }
-    for (; at < length; at++) to[at] = (char)postern__lower((unsigned char)from[at]);
 }
 
 static inline bool postern__span_equal_folded(postern_span a, postern_span b) {

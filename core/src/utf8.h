@@ -3,7 +3,7 @@
 #ifndef POSTERN_UTF8_H
 #define POSTERN_UTF8_H
 
-#include "word.h"
+#include "block.h"
 
 /* How many bytes the code point that starts with `lead` has, in valid UTF-8. */
 static inline size_t postern__point_size(unsigned char lead) {
@@ -24,5 +24,11 @@ char *postern__point_put(char *to, uint32_t point);
 
 /* True when all of `text` is well-formed code points. */
 bool postern__utf8_valid(postern_span text);
+
+/* Copy a text to where there is room for it, the second with letters from A to Z
+ * made small, and say whether it is ASCII, as nearly every text is. Nothing but
+ * the text is read, nothing but its copy is written. */
+bool postern__ascii_copy(char *to, postern_span text);
+bool postern__ascii_copy_lower(char *to, postern_span text);
 
 #endif

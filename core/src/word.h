@@ -34,6 +34,21 @@ static inline bool postern__word_ascii(uint64_t word) {
     return (word & POSTERN__EACH_BYTE(0x80)) == 0;
 }
 
+/* The top bit of each byte that is `c`, and no other bit. */
+static inline uint64_t postern__word_finds(uint64_t word, unsigned char c) {
+    const uint64_t low = POSTERN__EACH_BYTE(0x7F);
+    uint64_t other = word ^ POSTERN__EACH_BYTE(c);
+    return ~(((other & low) + low) | other | low);
+}
+
+/* Its letters from A to Z made small. */
+static inline uint64_t postern__word_lower(uint64_t word) {
+    uint64_t low = word & POSTERN__EACH_BYTE(0x7F);
+    uint64_t from_a = low + POSTERN__EACH_BYTE(0x80 - 'A');
+    uint64_t behind_z = low + POSTERN__EACH_BYTE(0x7F - 'Z');
+    return word | (from_a & ~behind_z & ~word & POSTERN__EACH_BYTE(0x80)) >> 2;
+}
+
 /* The number of the lowest bit that is set; there has to be one. */
 static inline unsigned postern__lowest_bit(uint64_t bits) {
 #if defined(__GNUC__)
@@ -43,6 +58,17 @@ static inline unsigned postern__lowest_bit(uint64_t bits) {
     while ((bits >> at & 1) == 0) at++;
     return at;
 #endif
+}
+
+/* The offset of the first `c` at or after `from`, or the length: for what is near;
+ * further off a call of memchr is less. */
+static inline size_t postern__word_search(postern_span text, size_t from, char c) {
+    for (; text.length - from >= POSTERN__WORD; from += POSTERN__WORD) {
+        uint64_t found = postern__word_finds(postern__word_at(text.text + from), (unsigned char)c);
+        if (found != 0) return from + postern__lowest_bit(found) / 8;
+    }
+    while (from < text.length && text.text[from] != c) from++;
+    return from;
 }
 
 /* How many bytes of a word have their top bit set. */

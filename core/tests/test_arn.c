@@ -1,5 +1,7 @@
 #include "arn.h"
 
+#include <stdlib.h>
+
 #include "inputs.h"
 #include "test.h"
 
@@ -35,6 +37,51 @@ static void arns_split_at_five_colons(void) {
                       text.text + text.length,
                   rows[i].text);
     }
+}
+
+/* Colon after colon. */
+static bool plain_split(postern_span text, postern__arn *out) {
+    size_t start = 0;
+    for (int part = 0; part < POSTERN__ARN_RESOURCE; part++) {
+        size_t colon = start;
+        while (colon < text.length && text.text[colon] != ':') colon++;
+        if (colon == text.length) return false;
+        out->part[part] = (postern_span){text.text + start, colon - start};
+        start = colon + 1;
+    }
+    out->part[POSTERN__ARN_RESOURCE] = (postern_span){text.text + start, text.length - start};
+    return true;
+}
+
+/* Any text, of many colons and of bytes that differ from one in a bit, in a
+ * block that ends where it does. */
+static void splits_as_colon_after_colon(void) {
+    static const char bytes[] = {':', ':', ':', 'a', ';', '9', '*', '\x3B', '\xBA', '\0', '\xFF'};
+    size_t taken = 0, rounds = 100000;
+    bool same = true;
+    random_state = 20261126;
+    for (size_t round = 0; round < rounds; round++) {
+        size_t length = random_below(round % 4 == 0 ? 80 : 24), among = 3 + random_below(40);
+        char *block = malloc(length + 1), *text = block + 1;
+        for (size_t i = 0; i < length; i++) {
+            size_t at = random_below(among);
+            text[i] = at < sizeof bytes ? bytes[at] : (char)next_random();
+        }
+        postern__arn ours, plain;
+        postern_span whole = {text, length};
+        bool is_one = plain_split(whole, &plain);
+        if (postern__arn_split(whole, &ours) != is_one) same = false;
+        taken += is_one;
+        for (int part = 0; is_one && part < POSTERN__ARN_PARTS; part++) {
+            if (ours.part[part].text != plain.part[part].text ||
+                ours.part[part].length != plain.part[part].length) {
+                same = false;
+            }
+        }
+        free(block);
+    }
+    CHECK(same);
+    CHECK(taken > rounds / 10 && taken < rounds * 9 / 10);
 }
 
 static void less_than_five_colons_is_no_arn(void) {
@@ -89,6 +136,7 @@ static void last_path_parts(void) {
 
 TEST_MAIN(
     RUN(arns_split_at_five_colons);
+    RUN(splits_as_colon_after_colon);
     RUN(less_than_five_colons_is_no_arn);
     RUN(accounts_are_twelve_digits);
     RUN(last_path_parts)

@@ -1,10 +1,9 @@
 #include "principal.h"
 
-#include "test.h"
+#include <stdlib.h>
 
-static postern_span span(const char *text) {
-    return (postern_span){text, strlen(text)};
-}
+#include "inputs.h"
+#include "test.h"
 
 static bool is(postern_span actual, const char *expected) {
     return postern__span_equal(actual, span(expected));
@@ -26,11 +25,11 @@ static void callers_parse(void) {
     } rows[] = {
         {"*", POSTERN__ANONYMOUS, "", ""},
         {IAM(A) "root", POSTERN__ROOT_USER, A, ""},
-        {IAM(A) "user/anna", POSTERN__USER, A, "anna"},
-        {IAM(A) "user/dev/team/anna", POSTERN__USER, A, "anna"},
+        {IAM(A) "user/anna", POSTERN__USER, A, ""},
+        {IAM(A) "user/dev/team/anna", POSTERN__USER, A, ""},
         {STS(A) "assumed-role/Admin/session-1", POSTERN__SESSION, A, "Admin"},
         {STS(A) "federated-user/anna", POSTERN__FEDERATED_USER, A, "anna"},
-        {"arn:aws-us-gov:iam::" A ":user/anna", POSTERN__USER, A, "anna"},
+        {"arn:aws-us-gov:iam::" A ":user/anna", POSTERN__USER, A, ""},
         {"s3.amazonaws.com", POSTERN__OTHER, "", ""},
         {"s3.eu-south-1.amazonaws.com", POSTERN__OTHER, "", ""},
         {"accounts.google.com", POSTERN__OTHER, "", ""},
@@ -58,6 +57,77 @@ static void callers_parse(void) {
         CHECK_ROW(is(caller.name, rows[i].name), rows[i].text);
     }
     CHECK(postern__caller_parse((postern_span){NULL, 0}, false).kind == POSTERN__OTHER);
+}
+
+/* By the parts of the ARN. */
+static postern__caller plain_caller(postern_span text) {
+    postern__caller caller = {.kind = POSTERN__OTHER, .text = text};
+    postern__arn arn;
+    if (postern__span_equal(text, span("*"))) caller.kind = POSTERN__ANONYMOUS;
+    if (!postern__arn_split(text, &arn) || !is(arn.part[POSTERN__ARN_PREFIX], "arn")) return caller;
+    postern_span resource = arn.part[POSTERN__ARN_RESOURCE], none = {NULL, 0};
+    bool is_iam = is(arn.part[POSTERN__ARN_SERVICE], "iam");
+    size_t slash = postern__span_find(resource, 0, '/');
+    postern_span kind = {resource.text, slash};
+    postern_span rest = slash < resource.length ? postern__span_from(resource, slash + 1) : none;
+    if (!is_iam && !is(arn.part[POSTERN__ARN_SERVICE], "sts")) return caller;
+    if (is_iam && is(resource, "root")) {
+        caller.kind = POSTERN__ROOT_USER;
+    } else if (slash == resource.length) {
+        return caller;
+    } else if (is_iam && is(kind, "user")) {
+        caller.kind = POSTERN__USER;
+    } else if (!is_iam && is(kind, "assumed-role")) {
+        caller.kind = POSTERN__SESSION;
+        caller.name = (postern_span){rest.text, postern__span_find(rest, 0, '/')};
+    } else if (!is_iam && is(kind, "federated-user")) {
+        caller.kind = POSTERN__FEDERATED_USER;
+        caller.name = postern__last_path_part(rest);
+    } else {
+        return caller;
+    }
+    caller.partition = arn.part[POSTERN__ARN_PARTITION];
+    caller.account = arn.part[POSTERN__ARN_ACCOUNT];
+    return caller;
+}
+
+/* Callers put together of pieces, cut anywhere, in a block that ends where they do. */
+static void callers_are_read_as_arns(void) {
+    static const char *const pieces[] = {
+        "arn:", "arn:", "aws", ":iam:", ":sts:", ":iam::", ":sts::", "aws-cn", "aws-us-gov", ":", A,
+        A ":", "root", "user/", "assumed-role/", "federated-user/", "anna", "/", "Admin/s", "*",
+        "iam", "a", "arn", ":user/anna",
+    };
+    static const size_t likely[] = {0, 2, 5, 11, 13, 16, 17};
+    size_t kinds[POSTERN__OTHER + 1] = {0};
+    bool same = true;
+    random_state = 20261126;
+    for (int round = 0; round < 200000; round++) {
+        char text[256] = "";
+        size_t count = round % 50 == 0 ? 1 : random_below(9);
+        for (size_t i = 0; i < count; i++) {
+            bool at_random = i >= sizeof likely / sizeof *likely || random_below(6) == 0;
+            size_t piece = at_random ? random_below(sizeof pieces / sizeof *pieces) : likely[i];
+            if (!at_random && i == 2 && random_below(2) == 0) piece = 6;
+            if (!at_random && i == 4) piece = 12 + random_below(4);
+            strcat(text, pieces[piece]);
+        }
+        size_t length = strlen(text);
+        if (length > 0 && random_below(8) == 0) length = random_below(length);
+        char *exact = malloc(length + 1);
+        memcpy(exact + 1, text, length);
+        postern_span whole = {exact + 1, length};
+        postern__caller ours = postern__caller_parse(whole, false), plain = plain_caller(whole);
+        kinds[plain.kind]++;
+        if (ours.kind != plain.kind || !postern__span_equal(ours.partition, plain.partition) ||
+            !postern__span_equal(ours.account, plain.account) ||
+            !postern__span_equal(ours.name, plain.name)) {
+            same = false;
+        }
+        free(exact);
+    }
+    CHECK(same);
+    for (int kind = POSTERN__ANONYMOUS; kind <= POSTERN__OTHER; kind++) CHECK(kinds[kind] > 100);
 }
 
 /* ---- Policy values ------------------------------------------------------- */
@@ -516,6 +586,7 @@ static void who_meets_shares_a_key(void) {
 
 TEST_MAIN(
     RUN(callers_parse);
+    RUN(callers_are_read_as_arns);
     RUN(types_are_known);
     RUN(values_are_classified);
     RUN(one_value_meets_one_caller);

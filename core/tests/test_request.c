@@ -100,6 +100,35 @@ static void bad_text_breaks_any_field(void) {
     postern_set_free(set);
 }
 
+/* At every place of a text of every size that is copied in another way, and in
+ * a block that ends where the text does. */
+static void a_bad_byte_is_found_anywhere(void) {
+    static const size_t lengths[] = {1, 7, 8, 15, 16, 31, 32, 33, 63, 64, 65, 127, 128, 129, 300};
+    postern_set *set = open_set();
+    postern_request *request = postern_request_new(set, NULL, NULL);
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+        size_t length = lengths[l];
+        char *text = malloc(length);
+        for (size_t at = 0; at < length; at++) {
+            memset(text, 'x', length);
+            text[at] = '\xE9'; /* as Latin-1 has it */
+            for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
+                postern_request_reset(request);
+                CHECK_ROW(fields[f].set(request, text, length) == POSTERN_VALUE, fields[f].name);
+                postern_request_reset(request);
+                memset(text, 'x', length);
+                CHECK_ROW(fields[f].set(request, text, length) == POSTERN_OK, fields[f].name);
+                if (at + 1 < length) memcpy(text + at, "\xC3\xA9", 2);
+                CHECK_ROW(fields[f].set(request, text, length) == POSTERN_OK, fields[f].name);
+                text[at] = '\xE9';
+            }
+        }
+        free(text);
+    }
+    postern_request_free(request);
+    postern_set_free(set);
+}
+
 static void long_text_breaks_any_field(void) {
     postern_set *set = open_set();
     char *text = malloc(POSTERN__VALUE_BYTES + 1);
@@ -206,20 +235,58 @@ static void misuse_breaks_it(void) {
     postern_set_free(set);
 }
 
-/* Of each byte that there is, at each place of a word, only A to Z change. */
-static void actions_are_folded(void) {
-    char text[32], folded[32];
-    for (unsigned byte = 0; byte < 256; byte++) {
-        for (size_t at = 0; at < 20; at++) {
-            memset(text, 'm', 20);
-            memset(folded, 'm', 20);
-            text[at] = folded[at] = (char)byte;
-            if (byte >= 'A' && byte <= 'Z') folded[at] = (char)(byte - 'A' + 'a');
-            char copy[32];
-            postern__copy_lower(copy, text, 20);
-            CHECK(memcmp(copy, folded, 20) == 0);
-        }
+/* Who calls is read when it is asked for, and then kept: a decision before must
+ * not show in the next. */
+static void the_caller_is_the_last_one_named(void) {
+    static const char policy[] =
+        "{'Version':'2012-10-17','Statement':[{'Effect':'Allow','Principal':{'AWS':"
+        "'arn:aws:iam::111122223333:user/anna'},'Action':'*','Resource':'*'},"
+        "{'Effect':'Deny','NotPrincipal':{'AWS':['arn:aws:iam::111122223333:user/anna',"
+        "'arn:aws:iam::111122223333:user/bert']},'Action':'*','Resource':'*'}]}";
+    static const char anna[] = "arn:aws:iam::111122223333:user/anna";
+    static const char bert[] = "arn:aws:iam::111122223333:user/bert";
+    postern_set *set = set_of_type(POSTERN_RESOURCE, POSTERN_STRUCTURAL, policy);
+    postern_request *request = postern_request_new(set, NULL, NULL);
+    for (int round = 0; round < 2; round++) {
+        postern_request_action(request, "a:b", 3);
+        postern_request_resource(request, "r", 1);
+        CHECK(postern_evaluate(set, request, NULL) == POSTERN_EXPLICITLY_DENIED); /* anonymous */
+        postern_request_principal(request, anna, sizeof anna - 1, 0);
+        CHECK(postern_evaluate(set, request, NULL) == POSTERN_ALLOWED);
+        CHECK(postern_evaluate(set, request, NULL) == POSTERN_ALLOWED);
+        postern_request_principal(request, bert, sizeof bert - 1, 0);
+        CHECK(postern_evaluate(set, request, NULL) == POSTERN_IMPLICITLY_DENIED);
+        postern_request_principal(request, anna, sizeof anna - 1, POSTERN_BOUNDED);
+        CHECK(postern_evaluate(set, request, NULL) == POSTERN_EXPLICITLY_DENIED);
+        postern_request_principal(request, anna, sizeof anna - 1, 0);
+        CHECK(postern_evaluate(set, request, NULL) == POSTERN_ALLOWED);
+        if (round == 0) postern_request_reset(request);
+        else CHECK(postern_request_bind(request, set) == POSTERN_OK);
     }
+    postern_request_action(request, "a:b", 3);
+    postern_request_resource(request, "r", 1);
+    CHECK(postern_evaluate(set, request, NULL) == POSTERN_EXPLICITLY_DENIED);
+    postern_request_free(request);
+    postern_set_free(set);
+}
+
+/* A value of the call before is not there, for explanations neither. */
+static void reset_takes_values_away(void) {
+    postern_set *set = open_set();
+    postern_request *request = request_of(set, ALICE, "a:b", METHOD);
+    postern_verdict verdict;
+    postern_request_put(request, A, "x", 1);
+    CHECK(postern_explain_match(set, request, 1, POSTERN_ELEMENT_CONDITION, 0, 0, &verdict) ==
+          POSTERN_OK);
+    CHECK(verdict.result == POSTERN_YES);
+    postern_request_reset(request);
+    postern_request_action(request, "a:b", 3);
+    postern_request_resource(request, METHOD, strlen(METHOD));
+    CHECK(postern_explain_match(set, request, 1, POSTERN_ELEMENT_CONDITION, 0, 0, &verdict) ==
+          POSTERN_OK);
+    CHECK(verdict.result == POSTERN_NO);
+    postern_request_free(request);
+    postern_set_free(set);
 }
 
 static void action_and_resource_are_required(void) {
@@ -346,6 +413,7 @@ static void reset_makes_it_new(void) {
         /* Nobody called since the reset: anonymous, without a boundary. */
         postern_request_principal(old, ALICE, strlen(ALICE), POSTERN_BOUNDED);
         postern_request_reset(old);
+        postern__caller_read(&old->caller);
         CHECK(old->caller.kind == POSTERN__ANONYMOUS && !old->caller.bounded);
         postern_request_free(old);
         postern_set_free(set);
@@ -526,8 +594,10 @@ static void bind_keeps_its_set_without_memory(void) {
 }
 
 TEST_MAIN(RUN(keys_are_where_the_tests_think); RUN(bad_text_breaks_any_field);
-          RUN(long_text_breaks_any_field); RUN(too_many_values_break_it); RUN(misuse_breaks_it);
-          RUN(actions_are_folded); RUN(action_and_resource_are_required); RUN(a_request_belongs_to_one_set);
+          RUN(a_bad_byte_is_found_anywhere); RUN(long_text_breaks_any_field);
+          RUN(too_many_values_break_it); RUN(misuse_breaks_it);
+          RUN(the_caller_is_the_last_one_named); RUN(reset_takes_values_away);
+          RUN(action_and_resource_are_required); RUN(a_request_belongs_to_one_set);
           RUN(cells_hold_what_was_put_last); RUN(values_are_parsed_once); RUN(text_is_copied);
           RUN(reset_makes_it_new); RUN(the_second_request_allocates_nothing);
           RUN(every_allocation_may_fail); RUN(scratch_has_room_for_the_longest_value);

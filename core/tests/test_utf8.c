@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "inputs.h"
 #include "test.h"
 
 /* ---- One code point ----------------------------------------------------- */
@@ -146,6 +147,91 @@ static void texts_are_judged(void) {
     CHECK(postern__utf8_valid((postern_span){NULL, 0}));
 }
 
+/* ---- Copies ------------------------------------------------------------- */
+
+static bool plain_copy(char *to, const char *from, size_t length, bool lower) {
+    bool ascii = true;
+    for (size_t i = 0; i < length; i++) {
+        char c = from[i];
+        if ((unsigned char)c >= 0x80) ascii = false;
+        to[i] = lower && c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    return ascii;
+}
+
+/* From a block of just its size to another of just its size, with a guard on
+ * either side of the copy. */
+static bool copies_alike(const char *text, size_t length, bool lower) {
+    enum { GUARD = 32 };
+    char *from = malloc(length + 1), *to = malloc(length + 2 * GUARD), *exact = malloc(length + 1);
+    char *plain = malloc(length + 2 * GUARD);
+    memcpy(from + 1, text, length);
+    memset(to, 0x5A, length + 2 * GUARD);
+    memset(plain, 0x5A, length + 2 * GUARD);
+    postern_span span = {from + 1, length};
+    bool ascii = plain_copy(plain + GUARD, text, length, lower);
+    bool same = (lower ? postern__ascii_copy_lower(to + GUARD, span)
+                       : postern__ascii_copy(to + GUARD, span)) == ascii &&
+                memcmp(to, plain, length + 2 * GUARD) == 0 && memcmp(from + 1, text, length) == 0;
+    same &= (lower ? postern__ascii_copy_lower(exact + 1, span)
+                   : postern__ascii_copy(exact + 1, span)) == ascii;
+    free(from);
+    free(to);
+    free(exact);
+    free(plain);
+    return same;
+}
+
+/* Every length about the sizes that blocks make, with one byte that is not ASCII
+ * at each place, or none. */
+static void copies_are_judged(void) {
+    enum { LONGEST = 200 };
+    char text[LONGEST];
+    bool same = true;
+    for (size_t length = 0; length <= LONGEST; length++) {
+        for (size_t at = 0; at <= length; at++) {
+            for (size_t i = 0; i < length; i++) text[i] = (char)('@' + (i + length) % 60);
+            if (at < length) text[at] = (char)(0x80 + (at + length) % 0x80);
+            same &= copies_alike(text, length, false) && copies_alike(text, length, true);
+        }
+    }
+    CHECK(same);
+    CHECK(postern__ascii_copy(text, (postern_span){NULL, 0}));
+    CHECK(postern__ascii_copy_lower(text, (postern_span){NULL, 0}));
+}
+
+static void any_text_is_copied(void) {
+    enum { LONGEST = 1000 };
+    char text[LONGEST];
+    bool same = true;
+    random_state = 20261126;
+    for (int round = 0; round < 20000; round++) {
+        size_t length = random_below(round % 8 == 0 ? LONGEST : 130);
+        unsigned most = round % 3 == 0 ? 256 : 128;
+        for (size_t i = 0; i < length; i++) text[i] = (char)random_below(most);
+        if (!copies_alike(text, length, false) || !copies_alike(text, length, true)) same = false;
+    }
+    CHECK(same);
+}
+
+/* Of each byte that there is, at each place of a text of each kind of size, only
+ * A to Z change. */
+static void letters_are_made_small(void) {
+    static const size_t lengths[] = {1, 7, 8, 15, 16, 20, 33, 64, 70};
+    bool same = true;
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+        for (unsigned byte = 0; byte < 256; byte++) {
+            for (size_t at = 0; at < lengths[l]; at++) {
+                char text[80];
+                memset(text, 'm', sizeof text);
+                text[at] = (char)byte;
+                if (!copies_alike(text, lengths[l], true)) same = false;
+            }
+        }
+    }
+    CHECK(same);
+}
+
 /* ---- Words --------------------------------------------------------------- */
 
 /* Every byte value at every place of a word, against looking at each byte. */
@@ -160,6 +246,15 @@ static void words_are_looked_at(void) {
             if (postern__word_ascii(word) != (value < 0x80)) same = false;
             if (postern__tops_count(word) != (value >= 0x80)) same = false;
             if (postern__lowest_bit(UINT64_C(0x80) << 8 * at) != 8 * at + 7) same = false;
+            uint64_t found = UINT64_C(0x80) << 8 * at;
+            if (value < 'a' || value > 'h') {
+                if (postern__word_finds(word, (unsigned char)value) != found) same = false;
+            }
+            char small[POSTERN__WORD], lower[POSTERN__WORD];
+            uint64_t folded = postern__word_lower(word);
+            plain_copy(small, text, sizeof small, true);
+            for (int i = 0; i < POSTERN__WORD; i++) lower[i] = (char)(folded >> 8 * i);
+            if (memcmp(small, lower, sizeof small) != 0) same = false;
         }
     }
     CHECK(same);
@@ -195,6 +290,9 @@ TEST_MAIN(
     RUN(points_end_where_they_end);
     RUN(every_byte_is_looked_at);
     RUN(texts_are_judged);
+    RUN(copies_are_judged);
+    RUN(any_text_is_copied);
+    RUN(letters_are_made_small);
     RUN(words_are_looked_at);
     RUN(hashes_differ)
 )
