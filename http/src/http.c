@@ -8,6 +8,7 @@
 #include "error.h"
 #include "llhttp.h"
 #include "target.h"
+#include "word.h"
 
 /* A head is kept until its last line is there and then parsed in one go, so
  * that every piece of it is one span of `head`:
@@ -129,7 +130,15 @@ static bool same_word(postern_span span, const char *word) {
 }
 
 static void fold_name(const postern__vector *head, postern_span name) {
-    postern__copy_lower(head->items + (name.text - head->items), name.text, name.length);
+    char *text = head->items + (name.text - head->items);
+    size_t at = 0;
+    for (; at + sizeof(uint64_t) <= name.length; at += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, text + at, sizeof word);
+        word = postern__word_lower(word);
+        memcpy(text + at, &word, sizeof word);
+    }
+    for (; at < name.length; at++) text[at] = (char)postern__lower((unsigned char)text[at]);
 }
 
 /* How many lines have this name, which is in lower case as theirs are; the first
