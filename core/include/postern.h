@@ -127,9 +127,11 @@ postern_cidr *postern_cidr_new(const postern_span *ranges, size_t count,
 int32_t postern_cidr_match(const postern_cidr *cidr, const char *address, size_t length);
 
 /* How a matcher looks up: the instructions ("avx512", "avx2", "scalar"), and the
- * shape of each family's ranges ("few", "tree", "directory", "blocks"). The texts
- * are constant. The environment variable POSTERN_SIMD, read when a matcher or a set
- * is made, names the most that is used; answers are the same by all. */
+ * shape of each family's ranges ("few", "tree", "directory", "blocks", "buckets").
+ * The texts are constant. The environment variable POSTERN_SIMD, read when a
+ * matcher or a set is made, names the most that is used; answers are the same by
+ * all. Matchers of two megabytes or more ask for huge pages, where the system has
+ * them; with POSTERN_PAGES=small in the environment they do not. */
 typedef struct postern_cidr_report {
     const char *simd;
     const char *ipv4;

@@ -1,6 +1,7 @@
 #include "cidr.h"
 
 #include "blocks.h"
+#include "buckets.h"
 
 /* ---- Layout of a set ---------------------------------------------------- */
 
@@ -65,9 +66,7 @@ _Static_assert(sizeof(struct part) == 16 && sizeof(struct tree) == 96,
 static const int32_t LAST_KEY4 = INT32_MAX;
 static const int64_t LAST_KEY6 = INT64_MAX;
 
-static int32_t key4(uint64_t high) {
-    return (int32_t)(uint32_t)((high >> 32) ^ UINT32_C(0x80000000));
-}
+static int32_t key4(uint32_t address) { return (int32_t)(address ^ UINT32_C(0x80000000)); }
 
 static int64_t key6(uint64_t word) { return (int64_t)(word ^ UINT64_C(0x8000000000000000)); }
 
@@ -174,10 +173,11 @@ POSTERN__FOR_EACH_PATH uint32_t count_lows(const postern__lanes *lanes, const ch
 }
 
 POSTERN__FOR_EACH_PATH uint32_t count4(const postern__lanes *lanes, const char *set,
-                                       const struct part *part, uint64_t high) {
+                                       const struct part *part, uint32_t address) {
     const void *body = postern__at_offset(set, part->body);
-    if (part->shape == POSTERN__TREE) return count_tree4(lanes, set, body, key4(high));
-    return count_few4(lanes, body, (part->ends + KEYS4 - 1) / KEYS4, key4(high));
+    int32_t key = key4(address);
+    if (part->shape == POSTERN__TREE) return count_tree4(lanes, set, body, key);
+    return count_few4(lanes, body, (part->ends + KEYS4 - 1) / KEYS4, key);
 }
 
 POSTERN__FOR_EACH_PATH uint32_t count6(const postern__lanes *lanes, const char *set,
@@ -220,50 +220,63 @@ static inline const struct part *part_of(const char *set, uint8_t family) {
         const struct part *part = part_of(set, 6);                                              \
         return answer_at(lanes, set, part, count6(lanes, set, part, address));                  \
     }                                                                                           \
-    mark POSTERN__APART int32_t find4_##path(const char *set, uint64_t high) {                  \
+    mark POSTERN__APART int32_t find_buckets_##path(const char *set,                            \
+                                                    const postern__address *address) {          \
+        const void *body = postern__at_offset(set, part_of(set, 6)->body);                      \
+        return postern__buckets_find(&postern__##path##_lanes, set, body, address->high);       \
+    }                                                                                           \
+    mark POSTERN__APART int32_t find4_##path(const char *set, uint32_t address) {               \
         const postern__lanes *lanes = &postern__##path##_lanes;                                 \
         const struct part *part = part_of(set, 4);                                              \
-        return answer_at(lanes, set, part, count4(lanes, set, part, high));                     \
+        return answer_at(lanes, set, part, count4(lanes, set, part, address));                  \
     }                                                                                           \
     mark POSTERN__APART int32_t find_directory4_##path(const char *set, uint32_t address) {     \
         const postern__lanes *lanes = &postern__##path##_lanes;                                 \
         const struct part *part = part_of(set, 4);                                              \
         return answer_at(lanes, set, part, count_directory4(lanes, set, part, address));        \
     }                                                                                           \
-    mark POSTERN__APART int32_t find_blocks_##path(const char *set, uint32_t address) {         \
-        const void *body = postern__at_offset(set, part_of(set, 4)->body);                      \
-        return postern__blocks_find(&postern__##path##_lanes, set, body, address);              \
+    mark POSTERN__APART int32_t find_crowded_##path(const char *set,                            \
+                                                    const postern__blocks *blocks,              \
+                                                    const uint8_t *record, uint32_t address) {  \
+        return postern__blocks_crowded(&postern__##path##_lanes, set, blocks, record, address); \
     }                                                                                           \
-    mark static int32_t find_##path(const char *set, const postern__address *address) {         \
-        if (address->family != 4) return find6_##path(set, address);                            \
-        uint8_t shape = part_of(set, 4)->shape;                                                 \
-        uint32_t ipv4 = (uint32_t)(address->high >> 32);                                        \
-        if (shape == POSTERN__DIRECTORY) return find_directory4_##path(set, ipv4);              \
-        if (shape == POSTERN__BLOCKS) return find_blocks_##path(set, ipv4);                     \
-        return find4_##path(set, address->high);                                                \
+    mark POSTERN__APART int32_t find_blocks_##path(const char *set, uint32_t address) {         \
+        const postern__blocks *blocks = postern__at_offset(set, part_of(set, 4)->body);         \
+        const uint8_t *record = postern__blocks_record(blocks, address);                        \
+        if (*record == POSTERN__CROWDED)                                                        \
+            return find_crowded_##path(set, blocks, record, address);                           \
+        return postern__blocks_listed(&postern__##path##_lanes, set, blocks, record, address);  \
     }
 
 FIND_IN(scalar, )
 
 #if POSTERN__X86_PATHS
-
 FIND_IN(avx2, POSTERN__IN_AVX2)
 FIND_IN(avx512, POSTERN__IN_AVX512)
-
-int32_t postern__cidr_find(const void *set, postern__simd simd, const postern__address *address) {
-    if (simd == POSTERN__AVX512) return find_avx512(set, address);
-    if (simd == POSTERN__AVX2) return find_avx2(set, address);
-    return find_scalar(set, address);
-}
-
+#define FINDERS(find) {find##scalar, find##avx2, find##avx512}
 #else
+#define FINDERS(find) {find##scalar, find##scalar, find##scalar}
+#endif
 
 int32_t postern__cidr_find(const void *set, postern__simd simd, const postern__address *address) {
-    (void)simd;
-    return find_scalar(set, address);
+    typedef int32_t finder4(const char *set, uint32_t address);
+    typedef int32_t finder6(const char *set, const postern__address *address);
+    enum { PATHS = POSTERN__AVX512 + 1 };
+    static finder4 *const ipv4[][PATHS] = {
+        [POSTERN__FEW] = FINDERS(find4_),
+        [POSTERN__TREE] = FINDERS(find4_),
+        [POSTERN__DIRECTORY] = FINDERS(find_directory4_),
+        [POSTERN__BLOCKS] = FINDERS(find_blocks_),
+    };
+    static finder6 *const ipv6[][PATHS] = {
+        [POSTERN__FEW] = FINDERS(find6_),
+        [POSTERN__TREE] = FINDERS(find6_),
+        [POSTERN__DIRECTORY] = FINDERS(find6_),
+        [POSTERN__BUCKETS] = FINDERS(find_buckets_),
+    };
+    if (address->family != 4) return ipv6[part_of(set, 6)->shape][simd](set, address);
+    return ipv4[part_of(set, 4)->shape][simd](set, (uint32_t)(address->high >> 32));
 }
-
-#endif
 
 /* ---- Build: what stands in the block ------------------------------------- */
 
@@ -308,7 +321,7 @@ static bool append_keys4(const postern__site *site, const postern__end *ends, si
                          size_t align, size_t lines, uint32_t *offset) {
     if (!postern__site_append(site, align, NULL, count * sizeof LAST_KEY4, offset)) return false;
     int32_t *keys = postern__site_at(site, *offset);
-    for (size_t i = 0; i < count; i++) keys[i] = key4(ends[i].high);
+    for (size_t i = 0; i < count; i++) keys[i] = key4((uint32_t)(ends[i].high >> 32));
     return fill_line(site, &LAST_KEY4, sizeof LAST_KEY4, count, lines);
 }
 
@@ -508,10 +521,14 @@ static bool append_intervals(const postern__site *site, const postern__intervals
     const int32_t *answers = POSTERN__AT(&intervals->answers, int32_t, 0);
     size_t count = intervals->ends.count;
     struct part part = {.ends = (uint32_t)count, .answer = answers[0] >= 0};
+    postern__buckets_plan plan;
     bool done;
-    if (family == 4 && postern__blocks_suit(ends, count)) {
+    if (family == 6 && postern__buckets_suit(&intervals->prefixes, &plan)) {
+        part.shape = POSTERN__BUCKETS;
+        done = postern__buckets_append(site, &intervals->prefixes, plan, &part.body);
+    } else if (family == 4 && postern__blocks_suit(ends, count, answer)) {
         part.shape = POSTERN__BLOCKS;
-        done = postern__blocks_append(site, ends, answers, count, &part.body);
+        done = postern__blocks_append(site, intervals, &part.body);
     } else {
         done = family == 4 ? append_part4(site, ends, count, &part)
                            : append_part6(site, ends, count, &part);
@@ -554,7 +571,7 @@ bool postern__cidr_build(const postern__prefix *prefixes, size_t count, postern_
 }
 
 const char *postern__shape_name(postern__shape shape) {
-    static const char *const names[] = {"few", "tree", "directory", "blocks"};
+    static const char *const names[] = {"few", "tree", "directory", "blocks", "buckets"};
     return names[shape];
 }
 

@@ -35,8 +35,9 @@
  *                 |   |________|
  *    ends       [ 00ff fffe | 1000 10ff ffff | ... ]
  *
- * Blocks: a million ends of IPv4 and more that hardly ever part 256 addresses,
- * see blocks.h.
+ * Blocks: a hundred thousand ends of IPv4 and more, of membership a million, that
+ * hardly ever part 256 addresses, see blocks.h. Buckets: thousands of prefixes of IPv6 and more, none longer than
+ * 64 bits, that are spread, see buckets.h.
  *
  * IPv6 decides by the first 64 bits: its keys are those of the ends, each kept
  * once. Where an end is not the last address of its 64 bits, `starts` says
@@ -54,7 +55,8 @@ typedef enum postern__shape {
     POSTERN__FEW,
     POSTERN__TREE,
     POSTERN__DIRECTORY,
-    POSTERN__BLOCKS
+    POSTERN__BLOCKS,
+    POSTERN__BUCKETS
 } postern__shape;
 
 /* Appends to `block` (a vector of bytes) a set of prefixes that can be found
@@ -78,7 +80,7 @@ typedef struct postern__cidr_report {
     size_t ends;
 } postern__cidr_report;
 
-/* "few", "tree", "directory" or "blocks". */
+/* "few", "tree", "directory", "blocks" or "buckets". */
 const char *postern__shape_name(postern__shape shape);
 
 postern__cidr_report postern__cidr_describe(const void *set, uint8_t family);

@@ -1,11 +1,5 @@
 #include "interval.h"
 
-struct entry {
-    uint64_t high, low;
-    int32_t index;
-    uint32_t length;
-};
-
 /* ---- Sorting ------------------------------------------------------------ */
 
 /* Digits from the least: the length, then the bytes of the address. Sorted by
@@ -15,28 +9,28 @@ enum { DIGITS = 17, DIGIT_VALUES = 256 };
 /* Below this many, counting digits costs more than moving entries by one. */
 enum { INSERTION_LIMIT = 48 };
 
-static unsigned digit_of(const struct entry *entry, unsigned digit) {
+static unsigned digit_of(const postern__nested *entry, unsigned digit) {
     if (digit == 0) return entry->length;
     uint64_t word = digit <= 8 ? entry->low : entry->high;
     return word >> ((digit - 1) % 8 * 8) & 0xFF;
 }
 
-static bool precedes(const struct entry *a, const struct entry *b) {
+static bool precedes(const postern__nested *a, const postern__nested *b) {
     if (a->high != b->high) return a->high < b->high;
     if (a->low != b->low) return a->low < b->low;
     return a->length < b->length;
 }
 
-static void sort_few(struct entry *entries, size_t count) {
+static void sort_few(postern__nested *entries, size_t count) {
     for (size_t i = 1; i < count; i++) {
-        struct entry moved = entries[i];
+        postern__nested moved = entries[i];
         size_t to = i;
         for (; to > 0 && precedes(&moved, &entries[to - 1]); to--) entries[to] = entries[to - 1];
         entries[to] = moved;
     }
 }
 
-static void sort_by_digit(const struct entry *from, struct entry *to, size_t count,
+static void sort_by_digit(const postern__nested *from, postern__nested *to, size_t count,
                           unsigned digit) {
     size_t places[DIGIT_VALUES] = {0};
     for (size_t i = 0; i < count; i++) places[digit_of(&from[i], digit)]++;
@@ -51,12 +45,12 @@ static void sort_by_digit(const struct entry *from, struct entry *to, size_t cou
 
 /* Stable, and it allocates nothing. `entries` and `spare` hold `count` each;
  * returns the one that holds the result. */
-static struct entry *sort(struct entry *entries, struct entry *spare, size_t count) {
+static postern__nested *sort(postern__nested *entries, postern__nested *spare, size_t count) {
     if (count <= INSERTION_LIMIT) {
         sort_few(entries, count);
         return entries;
     }
-    struct entry differs = {0};
+    postern__nested differs = {0};
     for (size_t i = 1; i < count; i++) {
         differs.high |= entries[i].high ^ entries[0].high;
         differs.low |= entries[i].low ^ entries[0].low;
@@ -65,14 +59,14 @@ static struct entry *sort(struct entry *entries, struct entry *spare, size_t cou
     for (unsigned digit = 0; digit < DIGITS; digit++) {
         if (digit_of(&differs, digit) == 0) continue;
         sort_by_digit(entries, spare, count, digit);
-        struct entry *sorted = spare;
+        postern__nested *sorted = spare;
         spare = entries;
         entries = sorted;
     }
     return entries;
 }
 
-static bool same_prefix(const struct entry *a, const struct entry *b) {
+static bool same_prefix(const postern__nested *a, const postern__nested *b) {
     return a->high == b->high && a->low == b->low && a->length == b->length;
 }
 
@@ -124,11 +118,13 @@ static void leave_one(struct sweep *sweep) {
     sweep->depth--;
 }
 
-static void enter(struct sweep *sweep, const struct entry *entry, int32_t answer) {
+/* False: it answers what is answered around it, and nothing changes. */
+static bool enter(struct sweep *sweep, const postern__nested *entry) {
     postern__end first = {entry->high, entry->low};
     while (sweep->depth > 0 && ends_before(&sweep->stack[sweep->depth - 1].end, &first)) {
         leave_one(sweep);
     }
+    if (entry->answer == answer_here(sweep)) return false;
     if (first.high > 0 || first.low > 0) {
         postern__end before = {first.high - (first.low == 0), first.low - 1};
         close_interval(sweep, &before);
@@ -136,18 +132,21 @@ static void enter(struct sweep *sweep, const struct entry *entry, int32_t answer
     sweep->stack[sweep->depth++] = (struct open){
         .end = {first.high | ~postern__high_mask(entry->length),
                 first.low | ~postern__low_mask(entry->length)},
-        .answer = answer,
+        .answer = entry->answer,
     };
+    return true;
 }
 
-static void sweep_all(const struct entry *entries, size_t count, postern__answer answer,
-                      postern__intervals *out) {
+/* `entries` lie within `out->prefixes`, no nearer to its start than what is kept. */
+static void sweep_all(const postern__nested *entries, size_t count, postern__intervals *out) {
     static const postern__end last = {UINT64_MAX, UINT64_MAX};
     struct sweep sweep = {.out = out};
+    postern__nested *kept = POSTERN__AT(&out->prefixes, postern__nested, 0);
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && same_prefix(&entries[i], &entries[i - 1])) continue;
-        enter(&sweep, &entries[i], answer == POSTERN__LONGEST ? entries[i].index : 0);
+        if (enter(&sweep, &entries[i])) *kept++ = entries[i];
     }
+    out->prefixes.count = (size_t)(kept - POSTERN__AT(&out->prefixes, postern__nested, 0));
     while (sweep.depth > 0) leave_one(&sweep);
     close_interval(&sweep, &last);
     out->ends.count--;
@@ -162,13 +161,13 @@ static size_t count_family(const postern__prefix *prefixes, size_t count, uint8_
 }
 
 static void gather(const postern__prefix *prefixes, size_t count, uint8_t family,
-                   struct entry *out) {
+                   postern__answer answer, postern__nested *out) {
     for (size_t i = 0; i < count; i++) {
         const postern__address *address = &prefixes[i].address;
         if (address->family != family) continue;
-        *out++ = (struct entry){.high = address->high,
+        *out++ = (postern__nested){.high = address->high,
                                 .low = address->low,
-                                .index = (int32_t)i,
+                                .answer = answer == POSTERN__LONGEST ? (int32_t)i : 0,
                                 .length = prefixes[i].length};
     }
 }
@@ -177,26 +176,26 @@ bool postern__intervals_build(const postern__prefix *prefixes, size_t count, uin
                               postern__answer answer, const postern_allocator *allocator,
                               postern__intervals *out) {
     size_t found = count_family(prefixes, count, family);
-    postern__vector scratch;
-    postern__vector_init(&scratch, sizeof(struct entry), allocator);
+    postern__vector_init(&out->prefixes, sizeof(postern__nested), allocator);
     postern__vector_init(&out->ends, sizeof(postern__end), allocator);
     postern__vector_init(&out->answers, sizeof(int32_t), allocator);
-    /* A prefix cuts before its first address and behind its last. */
-    bool done = postern__vector_reserve(&scratch, 2 * found + 1) &&
+    /* A prefix cuts before its first address and behind its last; and sorting
+     * takes as much room again. */
+    bool done = postern__vector_reserve(&out->prefixes, 2 * found + 1) &&
                 postern__vector_reserve(&out->ends, 2 * found + 1) &&
                 postern__vector_reserve(&out->answers, 2 * found + 1);
     if (done) {
-        struct entry *entries = POSTERN__AT(&scratch, struct entry, 0);
-        gather(prefixes, count, family, entries);
-        sweep_all(sort(entries, entries + found, found), found, answer, out);
+        postern__nested *entries = POSTERN__AT(&out->prefixes, postern__nested, 0);
+        gather(prefixes, count, family, answer, entries);
+        sweep_all(sort(entries, entries + found, found), found, out);
     } else {
         postern__intervals_free(out);
     }
-    postern__vector_free(&scratch);
     return done;
 }
 
 void postern__intervals_free(postern__intervals *intervals) {
     postern__vector_free(&intervals->answers);
     postern__vector_free(&intervals->ends);
+    postern__vector_free(&intervals->prefixes);
 }

@@ -8,7 +8,11 @@
  * An interval is known by its last address; the last interval, which ends with
  * the last address there is, needs none. So an address lies in the interval
  * whose number is the count of ends below it, and no end is ever above every
- * address: whatever is greatest may fill up a table of ends. */
+ * address: whatever is greatest may fill up a table of ends.
+ *
+ * The prefixes that made them are kept as well, in the order of their addresses
+ * and outer ones first, for shapes that look for prefixes and not for intervals:
+ * above 0, 1. There each is once, however often others interrupt it. */
 #ifndef POSTERN_INTERVAL_H
 #define POSTERN_INTERVAL_H
 
@@ -20,9 +24,16 @@ typedef struct postern__end {
     uint64_t high, low;
 } postern__end;
 
+typedef struct postern__nested {
+    uint64_t high, low; /* the first address */
+    int32_t answer;
+    uint32_t length;
+} postern__nested;
+
 typedef struct postern__intervals {
-    postern__vector ends;    /* postern__end, ascending; one less than answers */
-    postern__vector answers; /* int32_t; neighbours differ */
+    postern__vector ends;     /* postern__end, ascending; one less than answers */
+    postern__vector answers;  /* int32_t; neighbours differ */
+    postern__vector prefixes; /* postern__nested; none answers what the one around it does */
 } postern__intervals;
 
 /* What an interval answers. */

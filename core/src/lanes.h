@@ -17,19 +17,37 @@ enum {
     POSTERN__LINE4 = POSTERN__LINE / 4,
     POSTERN__LINE6 = POSTERN__LINE / 8,
     POSTERN__WINDOW4 = 32,
-    POSTERN__WINDOW6 = 16
+    POSTERN__WINDOW6 = 16,
+    POSTERN__LIST4 = 32, /* bytes */
+    POSTERN__LIST6 = 32  /* words of eight bytes */
 };
 
 /* How many are below `key`: of a line, and of the first `count` of a window.
  * Windows are sorted, and may be read to their full size. And how many of the
- * first `count` of 64 bits are set, the least first. */
+ * first `count` of 64 bits are set, the least first.
+ *
+ * Of a list: which is the first of `count` bytes that is equal to `byte`, in the
+ * last `masked` of them after masking; `count` when none is. Their masks stand
+ * behind the list. Bytes are read to the full size of a list, twice.
+ *
+ * Of a list of words that begins at any byte, the least byte first: which is the
+ * first of `count` that is equal to `word` above the lowest bit that is set in it.
+ * Words are read eight at once. */
 typedef struct postern__lanes {
     uint32_t (*line4)(const int32_t *line, int32_t key);
     uint32_t (*line6)(const int64_t *line, int64_t key);
     uint32_t (*window4)(const uint16_t *window, uint32_t count, uint16_t key);
     uint32_t (*window6)(const int64_t *window, uint32_t count, int64_t key);
     uint32_t (*ones)(uint64_t bits, uint32_t count);
+    uint32_t (*list4)(const uint8_t *list, uint32_t count, uint32_t masked, uint8_t byte);
+    uint32_t (*list6)(const uint8_t *list, uint32_t count, uint64_t word);
 } postern__lanes;
+
+static inline uint64_t postern__word_at(const uint8_t *bytes) {
+    return bytes[0] | (uint64_t)bytes[1] << 8 | (uint64_t)bytes[2] << 16 |
+           (uint64_t)bytes[3] << 24 | (uint64_t)bytes[4] << 32 | (uint64_t)bytes[5] << 40 |
+           (uint64_t)bytes[6] << 48 | (uint64_t)bytes[7] << 56;
+}
 
 static inline uint32_t postern__line4_scalar(const int32_t *line, int32_t key) {
     uint32_t below = 0;
@@ -74,9 +92,36 @@ static inline uint32_t postern__ones_scalar(uint64_t bits, uint32_t count) {
     return (uint32_t)(bits * UINT64_C(0x0101010101010101) >> 56);
 }
 
+/* Eight bytes at once. Taking one away from each borrows at the first that is
+ * zero; what that makes of those behind it does not matter. */
+static inline uint32_t postern__list4_scalar(const uint8_t *list, uint32_t count, uint32_t masked,
+                                             uint8_t byte) {
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint32_t whole = count - masked;
+    for (uint32_t at = 0; at < count; at += 8) {
+        uint64_t masks = postern__word_at(list + at + masked);
+        if (at < whole) masks |= whole - at < 8 ? (UINT64_C(1) << (whole - at) * 8) - 1 : UINT64_MAX;
+        uint64_t differ = postern__word_at(list + at) ^ (byte * each & masks);
+        uint64_t zeros = (differ - each) & ~differ & each << 7;
+        if (zeros == 0) continue;
+        uint32_t first = at + postern__ones_scalar((zeros - 1) & ~zeros, 64) / 8;
+        return first < count ? first : count;
+    }
+    return count;
+}
+
+static inline uint32_t postern__list6_scalar(const uint8_t *list, uint32_t count, uint64_t word) {
+    uint32_t at = 0;
+    for (; at < count; at++) {
+        uint64_t one = postern__word_at(list + (size_t)at * 8);
+        if (((one ^ word) & ~(one ^ (one - 1))) == 0) break;
+    }
+    return at;
+}
+
 static const postern__lanes postern__scalar_lanes = {
     postern__line4_scalar, postern__line6_scalar, postern__window4_scalar, postern__window6_scalar,
-    postern__ones_scalar};
+    postern__ones_scalar,  postern__list4_scalar, postern__list6_scalar};
 
 #if POSTERN__X86_PATHS
 
@@ -136,9 +181,47 @@ static inline uint32_t postern__ones_avx2(uint64_t bits, uint32_t count) {
     return (uint32_t)_mm_popcnt_u64(_bzhi_u64(bits, count));
 }
 
+/* Masks are read from where that of the first byte would be. Those that are
+ * whole get all bits set, and where none is equal the bit behind the last stays. */
+POSTERN__IN_AVX2
+static inline uint32_t postern__list4_avx2(const uint8_t *list, uint32_t count, uint32_t masked,
+                                           uint8_t byte) {
+    __m256i places = _mm256_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+                                      18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+    __m256i whole = _mm256_cmpgt_epi8(_mm256_set1_epi8((char)(count - masked)), places);
+    __m256i masks = _mm256_or_si256(POSTERN__LOAD256(list + masked), whole);
+    __m256i wanted = _mm256_and_si256(_mm256_set1_epi8((char)byte), masks);
+    __m256i equal = _mm256_cmpeq_epi8(POSTERN__LOAD256(list), wanted);
+    uint64_t bits = (uint32_t)_mm256_movemask_epi8(equal) | UINT64_C(1) << count;
+    return (uint32_t)_tzcnt_u64(bits);
+}
+
+POSTERN__IN_AVX2
+static inline uint64_t postern__equal_four(const uint8_t *from, __m256i words) {
+    __m256i list = POSTERN__LOAD256(from);
+    __m256i behind = _mm256_xor_si256(list, _mm256_add_epi64(list, _mm256_set1_epi64x(-1)));
+    __m256i differ = _mm256_andnot_si256(behind, _mm256_xor_si256(list, words));
+    __m256i equal = _mm256_cmpeq_epi64(differ, _mm256_setzero_si256());
+    return (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(equal));
+}
+
+POSTERN__IN_AVX2
+static inline uint32_t postern__list6_avx2(const uint8_t *list, uint32_t count, uint64_t word) {
+    __m256i words = _mm256_set1_epi64x((int64_t)word);
+    uint64_t bits = UINT64_C(1) << count;
+    uint32_t at = 0;
+    do { /* once, nearly always */
+        const uint8_t *from = list + (size_t)at * 8;
+        uint64_t eight = postern__equal_four(from, words) | postern__equal_four(from + 32, words) << 4;
+        bits |= eight << at;
+        at += 8;
+    } while (at < count);
+    return (uint32_t)_tzcnt_u64(bits);
+}
+
 static const postern__lanes postern__avx2_lanes = {
     postern__line4_avx2, postern__line6_avx2, postern__window4_avx2, postern__window6_avx2,
-    postern__ones_avx2};
+    postern__ones_avx2,  postern__list4_avx2, postern__list6_avx2};
 
 POSTERN__IN_AVX512
 static inline uint32_t postern__line4_avx512(const int32_t *line, int32_t key) {
@@ -173,9 +256,34 @@ static inline uint32_t postern__ones_avx512(uint64_t bits, uint32_t count) {
     return (uint32_t)_mm_popcnt_u64(_bzhi_u64(bits, count));
 }
 
+POSTERN__IN_AVX512
+static inline uint32_t postern__list4_avx512(const uint8_t *list, uint32_t count, uint32_t masked,
+                                             uint8_t byte) {
+    __m256i masks = _mm256_mask_loadu_epi8(_mm256_set1_epi8(-1),
+                                           ~_bzhi_u32(UINT32_MAX, count - masked), list + masked);
+    __m256i wanted = _mm256_and_si256(_mm256_set1_epi8((char)byte), masks);
+    uint64_t equal = _mm256_cmpeq_epi8_mask(POSTERN__LOAD256(list), wanted);
+    return (uint32_t)_tzcnt_u64(equal | UINT64_C(1) << count);
+}
+
+POSTERN__IN_AVX512
+static inline uint32_t postern__list6_avx512(const uint8_t *list, uint32_t count, uint64_t word) {
+    __m512i words = _mm512_set1_epi64((int64_t)word);
+    uint64_t bits = UINT64_C(1) << count;
+    uint32_t at = 0;
+    do {
+        __m512i eight = _mm512_loadu_si512(list + (size_t)at * 8);
+        __m512i behind = _mm512_xor_si512(eight, _mm512_add_epi64(eight, _mm512_set1_epi64(-1)));
+        __m512i differ = _mm512_andnot_si512(behind, _mm512_xor_si512(eight, words));
+        bits |= (uint64_t)_mm512_testn_epi64_mask(differ, differ) << at;
+        at += 8;
+    } while (at < count);
+    return (uint32_t)_tzcnt_u64(bits);
+}
+
 static const postern__lanes postern__avx512_lanes = {
     postern__line4_avx512, postern__line6_avx512, postern__window4_avx512, postern__window6_avx512,
-    postern__ones_avx512};
+    postern__ones_avx512,  postern__list4_avx512, postern__list6_avx512};
 
 #endif
 

@@ -1,15 +1,15 @@
 #include "matcher.h"
 
-/* The set stands behind this head, in the same allocation, aligned to a cache
- * line wherever the allocator puts the whole. */
+#include "pages.h"
+
+/* The set stands behind this head, in the same allocation, see pages.h. */
 struct postern_cidr {
     postern_allocator allocator;
     uint64_t size; /* of the whole, for the allocator */
+    uint64_t used; /* of that */
     const void *set;
     postern__simd simd;
 };
-
-enum { CACHE_LINE = 64 };
 
 static int fail_range(postern_span text, size_t index, postern_error *error) {
     unsigned limit = postern__prefix_limit(text);
@@ -41,14 +41,17 @@ static postern_cidr *new_matcher(const postern__vector *prefixes, postern__vecto
     if (!postern__cidr_build((const void *)prefixes->items, prefixes->count, POSTERN__LONGEST,
                              block, &offset))
         return NULL;
-    size_t size = sizeof(postern_cidr) + CACHE_LINE + block->count;
+    bool huge = postern__pages_huge();
+    size_t size = postern__pages_room(sizeof(postern_cidr), block->count, huge);
     postern_cidr *cidr = postern__alloc(&block->allocator, size);
     if (cidr == NULL) return NULL;
-    char *set = (char *)(cidr + 1);
-    set += CACHE_LINE - (uintptr_t)set % CACHE_LINE;
+    char *set = postern__pages_place(cidr, sizeof(postern_cidr), block->count, huge);
     memcpy(set, block->items, block->count);
-    *cidr = (postern_cidr){
-        .allocator = block->allocator, .size = size, .set = set, .simd = postern__simd_choose()};
+    *cidr = (postern_cidr){.allocator = block->allocator,
+                           .size = size,
+                           .used = sizeof(postern_cidr) + block->count,
+                           .set = set,
+                           .simd = postern__simd_choose()};
     return cidr;
 }
 
@@ -89,7 +92,7 @@ void postern_cidr_describe(const postern_cidr *cidr, postern_cidr_report *out) {
         .simd = postern__simd_name(cidr->simd),
         .ipv4 = postern__shape_name(postern__cidr_describe(cidr->set, 4).shape),
         .ipv6 = postern__shape_name(postern__cidr_describe(cidr->set, 6).shape),
-        .bytes = (size_t)cidr->size,
+        .bytes = (size_t)cidr->used,
     };
 }
 

@@ -24,6 +24,12 @@ void postern__packed_put(uint32_t *words, unsigned bits, size_t index, uint32_t 
     words[bit / 32 + 1] |= (uint32_t)(both >> 32);
 }
 
+void postern__packed_put_in(uint8_t *bytes, unsigned bits, size_t index, uint32_t number) {
+    size_t bit = index * bits;
+    uint64_t shifted = (uint64_t)number << bit % 8;
+    for (size_t i = bit / 8; shifted > 0; i++, shifted >>= 8) bytes[i] |= (uint8_t)shifted;
+}
+
 bool postern__ranks_append(const postern__site *site, size_t count, uint32_t *offset) {
     return postern__site_append(site, POSTERN__LINE, NULL,
                                 postern__ranks_room(count) * sizeof(postern__rank), offset);

@@ -32,6 +32,18 @@ static inline uint32_t postern__packed_at(const uint32_t *words, unsigned bits, 
     return (uint32_t)(both >> bit % 32 & ((UINT64_C(1) << bits) - 1));
 }
 
+/* The same in a table that begins at any byte: the first number is in the least
+ * bits of the first. Eight bytes are read at once, from the one where a number
+ * begins. `most` is the greatest number of so many bits. */
+static inline uint32_t postern__packed_in(const uint8_t *bytes, uint32_t bits, uint32_t most,
+                                          uint32_t index) {
+    uint32_t bit = index * bits;
+    return (uint32_t)(postern__word_at(bytes + bit / 8) >> bit % 8) & most;
+}
+
+/* Puts a number where a zero is. */
+void postern__packed_put_in(uint8_t *bytes, unsigned bits, size_t index, uint32_t number);
+
 /* 32 places. */
 typedef struct postern__rank {
     uint32_t before;

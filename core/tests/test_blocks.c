@@ -29,16 +29,38 @@ static int32_t answer_of(const postern__intervals *intervals, uint32_t address) 
 
 static bool append(const postern__intervals *intervals, const postern__site *site,
                    uint32_t *offset) {
-    return postern__blocks_append(site, POSTERN__AT(&intervals->ends, postern__end, 0),
-                                  POSTERN__AT(&intervals->answers, int32_t, 0),
-                                  intervals->ends.count, offset);
+    return postern__blocks_append(site, intervals, offset);
 }
+
+static unsigned records_seen; /* 1: one that lists, 2: one that is crowded */
+
+#define FINDER(path, mark)                                                                   \
+    mark static int32_t find_##path(const void *start, const postern__blocks *blocks,       \
+                                    uint32_t address) {                                     \
+        const uint8_t *record = postern__blocks_record(blocks, address);                    \
+        const postern__lanes *lanes = &postern__##path##_lanes;                             \
+        records_seen |= *record == POSTERN__CROWDED ? 2 : 1;                                \
+        return *record == POSTERN__CROWDED                                                  \
+                   ? postern__blocks_crowded(lanes, start, blocks, record, address)         \
+                   : postern__blocks_listed(lanes, start, blocks, record, address);         \
+    }
+
+FINDER(scalar, )
+#if POSTERN__X86_PATHS
+FINDER(avx2, POSTERN__IN_AVX2)
+FINDER(avx512, POSTERN__IN_AVX512)
+#endif
 
 static void check_address(const postern__intervals *intervals, const postern__site *site,
                           uint32_t offset, uint32_t address) {
-    int32_t found = postern__blocks_find(&postern__scalar_lanes, postern__site_at(site, 0),
-                                         postern__site_at(site, offset), address);
-    CHECK(found == answer_of(intervals, address));
+    const void *start = postern__site_at(site, 0), *blocks = postern__site_at(site, offset);
+    int32_t expected = answer_of(intervals, address);
+    CHECK(find_scalar(start, blocks, address) == expected);
+#if POSTERN__X86_PATHS
+    if (postern__simd_best() >= POSTERN__AVX2) CHECK(find_avx2(start, blocks, address) == expected);
+    if (postern__simd_best() >= POSTERN__AVX512)
+        CHECK(find_avx512(start, blocks, address) == expected);
+#endif
 }
 
 /* Around every end and at the edges of everything. */
@@ -84,6 +106,38 @@ static void finds_what_counting_finds(void) {
             postern__intervals_free(&intervals);
         }
     }
+    CHECK(records_seen == 3);
+}
+
+/* As many prefixes in one record as a list may have, and one more; with others
+ * around them, which begin before the record or with it, or with none. */
+static void finds_where_lists_end(void) {
+    static const unsigned around[] = {0, 8, 15, 16, 0};
+    postern__prefix prefixes[POSTERN__LIST4 + 2];
+    random_state = 31;
+    for (size_t row = 0; row < sizeof around / sizeof *around; row++) {
+        for (size_t count = POSTERN__LIST4 - 1; count <= POSTERN__LIST4 + 1; count++) {
+            postern__intervals intervals;
+            size_t made = 0;
+            records_seen = 0;
+            for (; made < count; made++) {
+                uint64_t address = UINT64_C(0x0B010000) | made << 11 >> (made >= 32 ? 5 : 0);
+                prefixes[made] = (postern__prefix){
+                    .address = {.high = address << 32, .family = 4},
+                    .length = (uint8_t)(made % 2 ? 24 : 22)};
+            }
+            if (row < 4) {
+                postern__address address = {.high = UINT64_C(0x0B010000) << 32, .family = 4};
+                address.high &= postern__high_mask(around[row]);
+                prefixes[made++] =
+                    (postern__prefix){.address = address, .length = (uint8_t)around[row]};
+            }
+            build(prefixes, made, POSTERN__LONGEST, &intervals);
+            check_intervals(&intervals);
+            postern__intervals_free(&intervals);
+            CHECK(records_seen == (count > POSTERN__LIST4 ? 3 : 1));
+        }
+    }
 }
 
 /* The first and the last block of everything and of a record, each of them
@@ -95,6 +149,7 @@ static void finds_at_edges(void) {
         {"0.0.127.0/24", "0.0.128.0/24", "0.0.255.0/24", "0.1.0.0/24"},
         {"0.0.127.128/25", "0.0.128.0/25", "0.0.63.255/32", "0.0.64.0/32"},
         {"0.0.0.0/0", "0.0.0.0/17", "0.0.0.0/18", "0.0.0.0/25"},
+        {"0.1.1.0/24", "0.1.1.128/25", "0.1.0.0/16"}, /* a prefix that is a deep block */
     };
     for (size_t row = 0; row < sizeof sets / sizeof *sets; row++) {
         postern__prefix prefixes[5];
@@ -110,17 +165,24 @@ static void finds_at_edges(void) {
 
 /* Many ends, few of them within a block. */
 static void large_coarse_sets_suit(void) {
-    enum { MANY = 1 << 20 };
-    postern__end *ends = calloc(MANY, sizeof *ends);
-    if (ends == NULL) abort();
-    for (uint64_t i = 0; i < MANY; i++) ends[i].high = (i * 512 + 255) << 32 | UINT32_MAX;
-    CHECK(postern__blocks_suit(ends, MANY));
-    CHECK(!postern__blocks_suit(ends, MANY - 1));
-    for (size_t i = 0; i < MANY / 16; i++) ends[i].high -= UINT64_C(1) << 32;
-    CHECK(postern__blocks_suit(ends, MANY));
-    ends[MANY - 1].high -= UINT64_C(1) << 32;
-    CHECK(!postern__blocks_suit(ends, MANY));
-    free(ends);
+    static const struct {
+        postern__answer answer;
+        size_t many;
+    } rows[] = {{POSTERN__MEMBERSHIP, 1 << 20}, {POSTERN__LONGEST, 1 << 17}};
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        postern__answer answer = rows[row].answer;
+        size_t many = rows[row].many;
+        postern__end *ends = calloc(many, sizeof *ends);
+        if (ends == NULL) abort();
+        for (uint64_t i = 0; i < many; i++) ends[i].high = (i * 512 + 255) << 32 | UINT32_MAX;
+        CHECK(postern__blocks_suit(ends, many, answer));
+        CHECK(!postern__blocks_suit(ends, many - 1, answer));
+        for (size_t i = 0; i < many / 16; i++) ends[i].high -= UINT64_C(1) << 32;
+        CHECK(postern__blocks_suit(ends, many, answer));
+        ends[many - 1].high -= UINT64_C(1) << 32;
+        CHECK(!postern__blocks_suit(ends, many, answer));
+        free(ends);
+    }
 }
 
 static void build_survives_failing_memory(void) {
@@ -148,6 +210,7 @@ static void build_survives_failing_memory(void) {
 
 TEST_MAIN(
     RUN(finds_what_counting_finds);
+    RUN(finds_where_lists_end);
     RUN(finds_at_edges);
     RUN(large_coarse_sets_suit);
     RUN(build_survives_failing_memory)

@@ -66,6 +66,48 @@ static void prefixes_are_cut(void) {
     }
 }
 
+/* In the order of their addresses, outer ones first; without those that change
+ * nothing where they are. */
+static void prefixes_are_kept(void) {
+    static const struct {
+        const char *prefixes[5];
+        const char *longest;
+        const char *members;
+    } rows[] = {
+        {{NULL}, "", ""},
+        {{"10.1.0.0/16", "10.0.0.0/8"}, "0a000000/8=1 0a010000/16=0 ", "0a000000/8=0 "},
+        {{"10.0.0.0/8", "10.0.0.0/16", "9.0.0.0/8"},
+         "09000000/8=2 0a000000/8=0 0a000000/16=1 ", "09000000/8=0 0a000000/8=0 "},
+        {{"10.0.0.0/8", "10.0.0.0/8"}, "0a000000/8=0 ", "0a000000/8=0 "},
+        /* halves hide the whole, which is kept */
+        {{"10.0.0.0/8", "10.0.0.0/9", "10.128.0.0/9"},
+         "0a000000/8=0 0a000000/9=1 0a800000/9=2 ", "0a000000/8=0 "},
+        {{"2001:db8::/32", "10.0.0.1"}, "0a000001/32=1 ", "0a000001/32=0 "},
+    };
+    postern_allocator allocator = postern__allocator(NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        postern__prefix prefixes[5];
+        size_t count = 0;
+        for (; rows[i].prefixes[count] != NULL; count++)
+            CHECK(postern__prefix_parse(span(rows[i].prefixes[count]), &prefixes[count]));
+        for (int answer = POSTERN__MEMBERSHIP; answer <= POSTERN__LONGEST; answer++) {
+            postern__intervals intervals;
+            char text[256] = "";
+            size_t at = 0;
+            CHECK(postern__intervals_build(prefixes, count, 4, (postern__answer)answer, &allocator,
+                                           &intervals));
+            for (size_t p = 0; p < intervals.prefixes.count; p++) {
+                const postern__nested *one = POSTERN__AT(&intervals.prefixes, postern__nested, p);
+                at += (size_t)snprintf(text + at, sizeof text - at, "%08x/%u=%d ",
+                                       (unsigned)(one->high >> 32), (unsigned)one->length,
+                                       (int)one->answer);
+            }
+            CHECK_TEXT(text, answer == POSTERN__LONGEST ? rows[i].longest : rows[i].members);
+            postern__intervals_free(&intervals);
+        }
+    }
+}
+
 static bool precedes(const postern__end *a, const postern__end *b) {
     return a->high != b->high ? a->high < b->high : a->low < b->low;
 }
@@ -118,6 +160,7 @@ static void build_survives_failing_memory(void) {
 
 TEST_MAIN(
     RUN(prefixes_are_cut);
+    RUN(prefixes_are_kept);
     RUN(ends_ascend_and_answers_differ);
     RUN(build_survives_failing_memory)
 )

@@ -43,6 +43,24 @@ static void numbers_are_kept(void) {
     }
 }
 
+/* The same from any byte on, in memory that holds seven bytes more and no others. */
+static void numbers_are_kept_at_any_byte(void) {
+    random_state = 4;
+    for (unsigned bits = 1; bits <= 32; bits++) {
+        uint32_t numbers[NUMBERS], most = UINT32_MAX >> (32 - bits);
+        size_t size = (NUMBERS * bits + 7) / 8 + 7;
+        uint8_t *bytes = calloc(1, size);
+        if (bytes == NULL) abort();
+        for (size_t i = 0; i < NUMBERS; i++) {
+            numbers[i] = i % 8 == 0 ? most : (uint32_t)next_random() & most;
+            postern__packed_put_in(bytes, bits, i, numbers[i]);
+        }
+        for (uint32_t i = 0; i < NUMBERS; i++)
+            CHECK(postern__packed_in(bytes, bits, most, i) == numbers[i]);
+        free(bytes);
+    }
+}
+
 static void check_ranks(const postern__lanes *lanes, const postern__rank *ranks, const bool *taken,
                         size_t count) {
     uint32_t before = 0;
@@ -93,6 +111,7 @@ static void failing_memory_is_told(void) {
 TEST_MAIN(
     RUN(bits_hold_the_most);
     RUN(numbers_are_kept);
+    RUN(numbers_are_kept_at_any_byte);
     RUN(ranks_count_what_is_taken);
     RUN(failing_memory_is_told)
 )

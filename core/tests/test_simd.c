@@ -143,9 +143,90 @@ static void lanes_count_as_a_loop_does(void) {
     }
 }
 
+/* ---- Lists ------------------------------------------------------------------- */
+
+struct lists {
+    uint8_t bytes[2 * POSTERN__LIST4];
+    uint8_t words[8 * POSTERN__LIST6];
+};
+
+#define LISTER(name, mark, lanes)                                                             \
+    mark static uint32_t name(const struct lists *lists, uint32_t count, uint32_t masked,    \
+                              uint8_t byte, uint64_t word, uint32_t *in_words) {             \
+        *in_words = (lanes).list6(lists->words, count, word);                                \
+        return (lanes).list4(lists->bytes, count, masked, byte);                             \
+    }
+
+LISTER(list_scalar, , postern__scalar_lanes)
+#if POSTERN__X86_PATHS
+LISTER(list_avx2, POSTERN__IN_AVX2, postern__avx2_lanes)
+LISTER(list_avx512, POSTERN__IN_AVX512, postern__avx512_lanes)
+#endif
+
+static uint32_t list_by(postern__simd simd, const struct lists *lists, uint32_t count,
+                        uint32_t masked, uint8_t byte, uint64_t word, uint32_t *in_words) {
+#if POSTERN__X86_PATHS
+    if (simd == POSTERN__AVX2) return list_avx2(lists, count, masked, byte, word, in_words);
+    if (simd == POSTERN__AVX512) return list_avx512(lists, count, masked, byte, word, in_words);
+#endif
+    (void)simd;
+    return list_scalar(lists, count, masked, byte, word, in_words);
+}
+
+/* Bit by bit: a byte or a word holds one of that many leading bits. */
+static bool same_start(uint64_t a, uint64_t b, unsigned bits, unsigned width) {
+    for (unsigned bit = width - bits; bit < width; bit++) {
+        if ((a >> bit & 1) != (b >> bit & 1)) return false;
+    }
+    return true;
+}
+
+/* Few different ones, so that some are equal; behind the list anything, what is
+ * looked for as well. */
+static void lists_are_searched_as_by_a_loop(void) {
+    random_state = 12;
+    for (int i = 0; i < 20000; i++) {
+        struct lists lists;
+        unsigned lengths[POSTERN__LIST6];
+        uint32_t count = (uint32_t)random_below(POSTERN__LIST4 + 1);
+        uint32_t masked = (uint32_t)random_below(count + 1);
+        uint8_t byte = (uint8_t)random_below(8);
+        uint64_t word = random_below(8) << 60 | next_random() >> 4;
+        for (size_t at = 0; at < sizeof lists.bytes; at++)
+            lists.bytes[at] = (uint8_t)random_below(i % 2 ? 8 : 64);
+        uint32_t want = 0, want_in_words = 0;
+        for (uint32_t at = 0; at < POSTERN__LIST6; at++) {
+            uint64_t one = random_below(3) == 0 ? word : random_below(8) << 60 | next_random() >> 4;
+            lengths[at] = (unsigned)random_below(64);
+            uint64_t below = UINT64_C(1) << (63 - lengths[at]);
+            one = (one & ~(below - 1)) | below;
+            for (unsigned b = 0; b < 8; b++) lists.words[at * 8 + b] = (uint8_t)(one >> 8 * b);
+            if (at == want_in_words && at < count && !same_start(one, word, lengths[at], 64))
+                want_in_words++;
+        }
+        for (uint32_t at = 0; at < count; at++) {
+            unsigned bits = at < count - masked ? 8 : (unsigned)random_below(9);
+            if (at >= count - masked) lists.bytes[at + masked] = (uint8_t)(0xFF00 >> bits);
+        }
+        for (uint32_t at = 0; at < count; at++) {
+            uint8_t mask = at < count - masked ? 0xFF : lists.bytes[at + masked];
+            if (at >= count - masked && i % 4 < 3) lists.bytes[at] &= mask;
+            if (at == want && lists.bytes[at] != (byte & mask)) want++;
+        }
+        for (int simd = POSTERN__SCALAR; simd <= (int)postern__simd_best(); simd++) {
+            uint32_t in_words;
+            uint32_t in_bytes =
+                list_by((postern__simd)simd, &lists, count, masked, byte, word, &in_words);
+            CHECK_ROW(in_bytes == want, names[simd]);
+            CHECK_ROW(in_words == want_in_words, names[simd]);
+        }
+    }
+}
+
 TEST_MAIN(
     RUN(paths_have_names);
     RUN(limits_only_lower);
     RUN(environment_limits);
-    RUN(lanes_count_as_a_loop_does)
+    RUN(lanes_count_as_a_loop_does);
+    RUN(lists_are_searched_as_by_a_loop)
 )

@@ -53,8 +53,8 @@ end
 
 --- Tells how this matcher looks up.
 -- @treturn table `simd` (`avx512`, `avx2`, `scalar`: at most what the environment variable
--- `POSTERN_SIMD` named when it was made), `ipv4` and `ipv6` (`few`, `tree`, `directory`, `blocks`),
--- `bytes`
+-- `POSTERN_SIMD` named when it was made), `ipv4` and `ipv6` (`few`, `tree`, `directory`, `blocks`,
+-- `buckets`), `bytes`
 function Cidr:describe()
     lib.postern_cidr_describe(self.handle, report)
     return {

@@ -12,7 +12,11 @@
  * Rounds of all contestants take turns, so that a slow moment hits all alike;
  * medians, and the least and the most. A dependent lookup has its address made
  * from the answer before it, by arithmetic no processor can foresee, as branches
- * can be: what it costs is the way through memory. DPDK runs without huge pages.
+ * can be: what it costs is the way through memory. DPDK runs without huge pages, and
+ * beside it Postern's sets are in small ones too; large sets are in huge pages as
+ * well, as a matcher has them, beside a copy of rte_lpm's table in such. Every prefix
+ * has a value of its own; a row of few values looks up which by a table of its own,
+ * for which rte_lpm costs the same as without.
  * Where POSTERN_BENCH_RESULTS names a file, every figure is a line in it.
  *
  * Built for this processor. DPDK's own flags name an old one and come later on
@@ -20,11 +24,15 @@
 #define _GNU_SOURCE
 
 #include "dpdk.h"
+#include "pages.h"
 #include "radix.h"
 #include "result.h"
 #include "targets.h"
 
-enum { ROUNDS = 9, MOST = 12 };
+enum { ROUNDS = 9, MOST = 16 };
+
+/* With less all that is looked up stays in the caches. */
+enum { FEW_VALUES_FROM = 50000 };
 
 /* A plain radix of more takes most of the time of all. */
 enum { RADIX_MOST = 200000 };
@@ -32,14 +40,19 @@ enum { RADIX_MOST = 200000 };
 /* ---- Postern --------------------------------------------------------------- */
 
 struct ours {
-    postern__vector block;
+    void *block;
     const char *set;
+    const uint8_t *values; /* of few values, one for each prefix */
     postern__simd simd;
 };
 
 static inline int32_t ours_find4(const struct ours *ours, uint32_t at) {
     postern__address address = {.high = (uint64_t)at << 32, .family = 4};
     return postern__cidr_find(ours->set, ours->simd, &address);
+}
+
+static inline int32_t value_find4(const struct ours *ours, uint32_t at) {
+    return ours->values[ours_find4(ours, at) + 1];
 }
 
 static inline int32_t ours_find6(const struct ours *ours, pair at) {
@@ -49,31 +62,51 @@ static inline int32_t ours_find6(const struct ours *ours, pair at) {
 
 LOOPS(ours4, uint32_t, ipv4, at ^= turn, ours_find4(self, at),
       ours_find4(self, at))
+LOOPS(value4, uint32_t, ipv4, at ^= turn, value_find4(self, at), value_find4(self, at))
 LOOPS(ours6, pair, ipv6, (at.high ^= turn, at.low ^= turn), ours_find6(self, at),
       ours_find6(self, at))
 
+struct how {
+    postern__answer answer;
+    postern__simd simd;
+    bool huge;
+};
+
 static void build_ours(struct contestant *made, const postern__prefix *prefixes, size_t count,
-                       postern__answer answer, postern__simd simd) {
+                       struct how how) {
     struct ours *ours = must(calloc(1, sizeof *ours));
     postern_allocator allocator = postern__allocator(NULL);
+    postern__vector block;
     size_t offset;
     double start = now();
-    postern__vector_init(&ours->block, 1, &allocator);
-    if (!postern__cidr_build(prefixes, count, answer, &ours->block, &offset)) die("no set");
+    postern__vector_init(&block, 1, &allocator);
+    if (!postern__cidr_build(prefixes, count, how.answer, &block, &offset)) die("no set");
     made->build = now() - start;
-    made->memory = (double)ours->block.count / (1 << 20);
-    char *set = must(aligned_alloc(64, (ours->block.count + 63) / 64 * 64)); /* as in a matcher */
-    memcpy(set, ours->block.items, ours->block.count);
-    postern__vector_free(&ours->block);
-    ours->set = set;
-    ours->simd = simd;
+    made->memory = (double)block.count / (1 << 20);
+    ours->block = must(malloc(postern__pages_room(0, block.count, how.huge)));
+    ours->set = memcpy(postern__pages_place(ours->block, 0, block.count, how.huge), block.items,
+                       block.count);
+    postern__vector_free(&block);
+    ours->simd = how.simd;
     made->self = ours;
-    made->members = answer == POSTERN__MEMBERSHIP;
+    made->members = how.answer == POSTERN__MEMBERSHIP;
+}
+
+/* Its value is as good as random: prefixes are in random order. */
+static void add_values(struct contestant *made, size_t count) {
+    uint8_t *values = must(malloc(count + 1));
+    values[0] = 0; /* of no prefix */
+    for (size_t i = 0; i < count; i++) values[i + 1] = (uint8_t)(i % VALUES);
+    ((struct ours *)made->self)->values = values;
+    made->memory += (double)count / (1 << 20);
+    made->kinds = true;
 }
 
 static void free_ours(void *self) {
-    free((void *)(uintptr_t)((struct ours *)self)->set);
-    free(self);
+    struct ours *ours = self;
+    free((void *)(uintptr_t)ours->values);
+    free(ours->block);
+    free(ours);
 }
 
 /* ---- Sets and streams ------------------------------------------------------ */
@@ -190,6 +223,7 @@ static void check_answers(const struct contestant *all, size_t count,
         for (size_t i = 0; i < STREAM; i++) {
             int32_t answer = found[i] == 0xFFFFFF ? -1 : found[i];
             int32_t wanted = all[c].members && expected[i] >= 0 ? 0 : expected[i];
+            if (all[c].kinds) wanted = wanted < 0 ? 0 : wanted % VALUES;
             if (answer == wanted) continue;
             fprintf(stderr, "address %zu: %s answers %d, not %d\n", i, all[c].name, answer, wanted);
             die("answers differ");
@@ -221,7 +255,7 @@ static void print_stream(const char *kind, const struct contestant *all, size_t 
     for (size_t c = 0; c < count; c++) {
         if (all[c].self == NULL) continue;
         double *one = times[c][0], *chain = times[c][1];
-        printf("  %-5s %-22s %8.2f %7.2f-%-8.2f %6.2f  %8.1f %7.1f-%-8.1f %6.2f\n", kind,
+        printf("  %-5s %-24s %8.2f %7.2f-%-8.2f %6.2f  %8.1f %7.1f-%-8.1f %6.2f\n", kind,
                all[c].name, one[ROUNDS / 2], one[0], one[ROUNDS - 1], one[ROUNDS / 2] / best[0],
                chain[ROUNDS / 2], chain[0], chain[ROUNDS - 1], chain[ROUNDS / 2] / best[1]);
     }
@@ -339,24 +373,42 @@ static void append_results(const struct bench_case *from, enum kind kind,
 #define RUNNERS(name) .answers = name##_answers, .throughput = name##_throughput, \
                       .dependent = name##_dependent
 
+static struct contestant make_ours(char name[32], const postern__prefix *prefixes, size_t count,
+                                   uint8_t family, struct how how) {
+    snprintf(name, 32, "%s, %s%s", how.answer == POSTERN__LONGEST ? "longest" : "members",
+             postern__simd_name(how.simd), how.huge ? ", huge pages" : "");
+    struct contestant made = {.name = name, RUNNERS(ours4)};
+    if (family == 6) made = (struct contestant){.name = name, RUNNERS(ours6)};
+    build_ours(&made, prefixes, count, how);
+    return made;
+}
+
 /* Ours by the best path first: the answers and ratios of the rest are measured
- * by it. Its two sets on every other path as well. */
+ * by it. Its two sets on every other path as well, the large ones in huge pages,
+ * and of many prefixes few values. */
 static size_t enter_ours(struct contestant *all, const postern__prefix *prefixes, size_t count,
                          uint8_t family, bool every_path) {
-    static char names[6][32];
+    static char names[MOST][32];
     size_t entered = 0;
-    int best = (int)postern__simd_best();
-    for (int simd = best; simd >= (every_path ? POSTERN__SCALAR : best); simd--) {
+    postern__simd best = postern__simd_best();
+    for (int simd = (int)best; simd >= (every_path ? POSTERN__SCALAR : (int)best); simd--) {
         for (int answer = POSTERN__LONGEST; answer >= POSTERN__MEMBERSHIP; answer--) {
-            char *name = names[entered];
-            snprintf(name, sizeof names[0], "%s, %s",
-                     answer == POSTERN__LONGEST ? "longest" : "members",
-                     postern__simd_name((postern__simd)simd));
-            struct contestant made = {.name = name, RUNNERS(ours4)};
-            if (family == 6) made = (struct contestant){.name = name, RUNNERS(ours6)};
-            build_ours(&made, prefixes, count, (postern__answer)answer, (postern__simd)simd);
-            all[entered++] = made;
+            struct how how = {(postern__answer)answer, (postern__simd)simd, false};
+            all[entered] = make_ours(names[entered], prefixes, count, family, how);
+            entered++;
         }
+    }
+    for (size_t small = 0; small < 2; small++) {
+        if (all[small].memory < 2) continue;
+        struct how how = {small == 0 ? POSTERN__LONGEST : POSTERN__MEMBERSHIP, best, true};
+        all[entered] = make_ours(names[entered], prefixes, count, family, how);
+        entered++;
+    }
+    if (family == 4 && count >= FEW_VALUES_FROM) {
+        struct contestant made = {.name = "longest, 256 values", RUNNERS(value4)};
+        build_ours(&made, prefixes, count, (struct how){POSTERN__LONGEST, best, false});
+        add_values(&made, count);
+        all[entered++] = made;
     }
     return entered;
 }
@@ -364,9 +416,9 @@ static size_t enter_ours(struct contestant *all, const postern__prefix *prefixes
 static void print_sizes(const struct contestant *all, size_t count) {
     for (size_t c = 0; c < count; c++) {
         if (all[c].self == NULL) {
-            printf("  %-22s not compared: %s\n", all[c].name, all[c].why);
+            printf("  %-24s not compared: %s\n", all[c].name, all[c].why);
         } else {
-            printf("  %-22s build %8.3f s  memory %9.3f MiB\n", all[c].name, all[c].build,
+            printf("  %-24s build %8.3f s  memory %9.3f MiB\n", all[c].name, all[c].build,
                    all[c].memory);
         }
     }
@@ -391,6 +443,11 @@ static size_t enter_peers(struct contestant *all, const struct bench_case *from,
         struct contestant fib = {.name = "rte_fib", RUNNERS(fib)};
         build_dpdk(&fib, prefixes, count, deep, build_fib);
         all[entered++] = lpm;
+        if (lpm.self != NULL) {
+            struct contestant huge = {.name = "rte_lpm, huge pages", RUNNERS(lpm)};
+            copy_lpm(&huge, &lpm, deep);
+            all[entered++] = huge;
+        }
         all[entered++] = fib;
     } else {
         struct contestant lpm = {.name = "rte_lpm6", RUNNERS(lpm6)};
@@ -428,12 +485,15 @@ static void run_case(const struct bench_case *from, bool every_path, struct stre
     size_t count = draw_prefixes(from->mix, from->family, prefixes, from->size);
     size_t ours = enter_ours(all, prefixes, count, from->family, every_path);
     size_t entered = ours + enter_peers(all + ours, from, prefixes, count);
-    const struct ours *members = all[1].self;
-    postern__cidr_report report = postern__cidr_describe(members->set, from->family);
-    printf("\n%s %zu: %zu prefixes, %zu ends of ranges, shape %s\n", from->name, from->size,
-           count, report.ends, postern__shape_name(report.shape));
+    printf("\n%s %zu: %zu prefixes\n", from->name, from->size, count);
+    for (size_t c = 0; c < 2; c++) {
+        const struct ours *one = all[c].self;
+        postern__cidr_report report = postern__cidr_describe(one->set, from->family);
+        printf("  %-24s %zu ends of ranges, shape %s\n", all[c].name, report.ends,
+               postern__shape_name(report.shape));
+    }
     print_sizes(all, entered);
-    printf("  %-28s %8s %16s %6s  %8s %16s %6s\n", "", "ns", "least-most", "ratio", "dependent",
+    printf("  %-30s %8s %16s %6s  %8s %16s %6s\n", "", "ns", "least-most", "ratio", "dependent",
            "least-most", "ratio");
     for (int kind = UNI; kind < KINDS; kind++) {
         fill_stream((enum kind)kind, from->family, prefixes, count, stream);

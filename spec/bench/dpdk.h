@@ -1,9 +1,10 @@
 /* DPDK's tables as contestants, where libdpdk-dev is installed. It runs without
- * huge pages. */
+ * huge pages; of rte_lpm, whose table is in its header, there is a copy in such. */
 #ifndef POSTERN_BENCH_DPDK_H
 #define POSTERN_BENCH_DPDK_H
 
 #include "lookups.h"
+#include "pages.h"
 
 #ifdef BENCH_DPDK
 
@@ -142,7 +143,28 @@ static void build_dpdk(struct contestant *made, const postern__prefix *prefixes,
     if (made->self == NULL) made->why = "DPDK could not make it: not enough memory";
 }
 
-static void free_lpm(void *self) { rte_lpm_free(self); }
+static void *copied_table, *copied_block; /* one at a time */
+
+/* What its lookups read, elsewhere. */
+static void copy_lpm(struct contestant *made, const struct contestant *lpm, size_t deep) {
+    const struct rte_lpm *from = lpm->self;
+    size_t seconds = (deep + 256) * RTE_LPM_TBL8_GROUP_NUM_ENTRIES * sizeof *from->tbl8;
+    size_t size = sizeof *from + seconds;
+    void *block = must(malloc(postern__pages_room(0, size, true)));
+    struct rte_lpm *table = postern__pages_place(block, 0, size, true);
+    memcpy(table, from, sizeof *from);
+    table->tbl8 = memcpy(table + 1, from->tbl8, seconds);
+    made->self = table;
+    made->build = lpm->build;
+    made->memory = lpm->memory;
+    copied_table = table;
+    copied_block = block;
+}
+
+static void free_lpm(void *self) {
+    if (self == copied_table) free(copied_block);
+    else rte_lpm_free(self);
+}
 static void free_fib(void *self) { rte_fib_free(self); }
 static void free_lpm6(void *self) { rte_lpm6_free(self); }
 static void free_fib6(void *self) { rte_fib6_free(self); }

@@ -12,6 +12,9 @@
 
 enum { STREAM = 1 << 18 }; /* addresses */
 
+/* As many as there are countries, or providers, about. */
+enum { VALUES = 256 };
+
 typedef struct pair {
     uint64_t high, low;
 } pair;
@@ -34,6 +37,7 @@ struct contestant {
     void *self; /* NULL: could not be built, see `why` */
     const char *why;
     bool members; /* answers only whether */
+    bool kinds;   /* answers by what stands in a table of few values for each answer */
     runner answers; /* into `found` */
     runner throughput;
     runner dependent;

@@ -9,9 +9,10 @@ local _M = {}
 --- The core, in dependency order: a file includes itself and what stands before it.
 _M.CORE = {
     "alloc", "error", "span", "word", "block", "utf8", "glob", "index", "address", "simd", "lanes",
-    "site", "packed", "interval", "blocks", "cidr", "matcher", "scalar", "document", "reader",
-    "arn", "symbol", "value", "template", "operators", "condition", "principal", "policy", "set",
-    "directory", "compile", "builder", "request", "evaluate", "question", "entry", "path",
+    "site", "packed", "interval", "blocks", "buckets", "cidr", "pages", "matcher", "scalar",
+    "document", "reader", "arn", "symbol", "value", "template", "operators", "condition",
+    "principal", "policy", "set", "directory", "compile", "builder", "request", "evaluate",
+    "question", "entry", "path",
     "explain",
 }
 
