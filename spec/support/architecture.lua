@@ -12,8 +12,7 @@ _M.CORE = {
     "site", "packed", "interval", "blocks", "buckets", "cidr", "pages", "matcher", "scalar",
     "document", "reader", "arn", "symbol", "value", "template", "operators", "condition",
     "principal", "policy", "set", "directory", "compile", "builder", "request", "evaluate",
-    "question", "entry", "path",
-    "explain",
+    "question", "entry", "path", "explain",
 }
 
 --- The Lua modules, in dependency order.
