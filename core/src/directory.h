@@ -21,7 +21,7 @@
 #ifndef POSTERN_DIRECTORY_H
 #define POSTERN_DIRECTORY_H
 
-#include "index.h"
+#include "filing.h"
 #include "set.h"
 
 enum {
