@@ -34,6 +34,7 @@ struct postern_document {
     postern__vector nodes;
     postern__vector texts;
     uint32_t length;        /* of the source */
+    uint32_t plain;         /* so many bytes of it are ASCII and one line */
     postern__place *places; /* see document.c */
     size_t places_size;
 };
