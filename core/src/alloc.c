@@ -58,12 +58,3 @@ bool postern__vector_grow(postern__vector *vector, size_t more) {
     vector->capacity = capacity;
     return true;
 }
-
-void *postern__vector_push(postern__vector *vector, const void *items, size_t count) {
-    /* Room for one even when count is 0: the result is then not NULL. */
-    if (!postern__vector_reserve(vector, count > 0 ? count : 1)) return NULL;
-    char *first = vector->items + vector->count * vector->item_size;
-    if (items != NULL && count > 0) memcpy(first, items, count * vector->item_size);
-    vector->count += count;
-    return first;
-}

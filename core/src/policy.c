@@ -308,6 +308,7 @@ static int take_member(const postern__policy *policy, postern__draft *draft, uin
                           NULL};
     postern_span member = text_of(policy, name);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (member.length == 0 || member.text[0] != names[i][0]) continue;
         if (!postern__span_equal(member, (postern_span){names[i], strlen(names[i])})) continue;
         if (slots[i] == NULL) return POSTERN_OK; /* Effect is read on its own */
         if (*slots[i] != 0) {

@@ -34,6 +34,13 @@ static inline bool postern__word_ascii(uint64_t word) {
     return (word & POSTERN__EACH_BYTE(0x80)) == 0;
 }
 
+/* The bytes of a word that are `c`, as the top bit of each. */
+static inline uint64_t postern__word_has(uint64_t word, char c) {
+    const uint64_t low = POSTERN__EACH_BYTE(0x7F);
+    uint64_t other = word ^ POSTERN__EACH_BYTE((unsigned char)c);
+    return ~(((other & low) + low) | other | low);
+}
+
 /* The number of the lowest bit that is set; there has to be one. */
 static inline unsigned postern__lowest_bit(uint64_t bits) {
 #if defined(__GNUC__)
@@ -42,6 +49,15 @@ static inline unsigned postern__lowest_bit(uint64_t bits) {
     unsigned at = 0;
     while ((bits >> at & 1) == 0) at++;
     return at;
+#endif
+}
+
+/* Asks for memory that will be read soon. */
+static inline void postern__fetch(const void *at) {
+#if defined(__GNUC__)
+    __builtin_prefetch(at);
+#else
+    (void)at;
 #endif
 }
 
