@@ -25,7 +25,24 @@ static checkpoint mark(const postern_builder *builder) {
     return point;
 }
 
+/* Lists that were cut off cannot be had again. */
+static void forget_lists(postern__recent recent[POSTERN__RECENT], size_t count) {
+    for (size_t i = 0; i < POSTERN__RECENT; i++) {
+        if (recent[i].list.first + recent[i].list.count > count) recent[i] = (postern__recent){0};
+    }
+}
+
+static void forget_operators(postern_builder *builder, size_t count) {
+    postern__named *operators = &builder->operators[0][0][0];
+    for (size_t i = 0; i < sizeof builder->operators / sizeof *operators; i++) {
+        if (operators[i].name >= count) operators[i] = (postern__named){0, 0};
+    }
+}
+
 static void go_back(postern_builder *builder, const checkpoint *point) {
+    forget_lists(builder->actions, point->templates);
+    forget_lists(builder->callers, point->principals);
+    forget_operators(builder, point->names);
     postern__symbols_cut(&builder->keys, point->keys);
     builder->template_tables.room = point->room;
     builder->template_tables.most = point->most;
@@ -177,6 +194,7 @@ static bool fill_directory(postern_builder *builder, postern_set *head) {
         .templates = POSTERN__AT(&builder->templates, postern__template, 0),
         .template_count = builder->templates.count,
         .principals = POSTERN__AT(&builder->principals, postern__principal, 0),
+        .principal_count = builder->principals.count,
         .operands = POSTERN__AT(&builder->operands, postern__operand, 0),
         .texts = builder->texts.items,
     };
@@ -235,12 +253,14 @@ postern_set *postern_builder_build(postern_builder *builder, postern_error *erro
         postern__no_memory(error);
         return NULL;
     }
-    memset(set, 0, (size_t)head.size);
     *set = head;
+    size_t end = sizeof *set; /* the gaps between tables are zero, for sets to be compared */
 #define COPY(table, type)                                                                  \
+    memset((char *)set + end, 0, set->table.offset - end);                                 \
     if (builder->table.count > 0)                                                          \
         memcpy((char *)set + set->table.offset, builder->table.items,                      \
-               builder->table.count * sizeof(type));
+               builder->table.count * sizeof(type));                                       \
+    end = set->table.offset + builder->table.count * sizeof(type);
     POSTERN__TABLES(COPY)
 #undef COPY
     set->principal_arn = postern_set_find_key(set, "aws:principalarn", 16);

@@ -154,13 +154,21 @@ static int compile_incomplete(const struct job *job, uint32_t node, postern_span
     return status;
 }
 
+/* Those of an ARN, at most: what is in variables does not count. */
 static int count_colons(postern_span text, bool live) {
-    postern__arn parts;
     int colons = 0;
+    if (!live) {
+        for (size_t i = 0; colons < 5; i++, colons++) {
+            i = postern__span_find(text, i, ':');
+            if (i == text.length) break;
+        }
+        return colons;
+    }
+    postern__arn parts;
     if (postern__template_split(text, live, &parts)) return 5;
     for (size_t i = 0; i < text.length;) {
         postern__reference reference;
-        bool skip = live && postern__reference_scan(text, i, &reference);
+        bool skip = postern__reference_scan(text, i, &reference);
         if (!skip && text.text[i] == ':') colons++;
         i += skip ? reference.length : 1;
     }
@@ -189,13 +197,14 @@ static int compile_resource(const struct job *job, uint32_t node) {
                             POSTERN__QUOTE(text));
         if (status != POSTERN_OK) return status;
     }
-    if (job->policy->variables && has_early_variable(text)) {
+    bool live = job->policy->variables && postern__span_find(text, 0, '$') < text.length;
+    if (live && has_early_variable(text)) {
         int status = ATTACH(job, node, "variable in `%.*s%s` before the sixth part of the ARN: "
                                        "write that part out",
                             POSTERN__QUOTE(text));
         if (status != POSTERN_OK) return status;
     }
-    int colons = count_colons(text, job->policy->variables);
+    int colons = count_colons(text, live);
     if (colons < 5 && !postern__span_equal(text, POSTERN__SPAN("*"))) {
         return compile_incomplete(job, node, text, colons);
     }
@@ -235,10 +244,44 @@ static int compile_principal(const struct job *job, uint32_t node, postern__prin
     return explain_status(job, node, status);
 }
 
+/* A list just compiled, if it has been seen of late, is that one and stands no
+ * longer at the end of the tables. */
+static bool seen_of_late(postern__recent *recent, uint32_t hash, const postern__range *list) {
+    return recent->hash == hash && recent->list.count == list->count && list->count > 0;
+}
+
+static void share_principals(const struct job *job, size_t texts, postern__range *range) {
+    postern_builder *builder = job->builder;
+    const postern__principal *all = POSTERN__AT(&builder->principals, postern__principal, 0);
+    uint64_t hash = range->count;
+    for (uint32_t i = 0; i < range->count; i++) {
+        const postern__principal *principal = &all[range->first + i];
+        hash = postern__text_hash(builder->texts.items + principal->text, principal->text_length,
+                                  hash + principal->kind);
+    }
+    postern__recent *recent = &builder->callers[(uint32_t)hash % POSTERN__RECENT];
+    bool same = seen_of_late(recent, (uint32_t)hash, range);
+    for (uint32_t i = 0; same && i < range->count; i++) {
+        const postern__principal *old = &all[recent->list.first + i];
+        const postern__principal *new = &all[range->first + i];
+        same = old->kind == new->kind && old->text_length == new->text_length &&
+               postern__bytes_equal(builder->texts.items + old->text,
+                                    builder->texts.items + new->text, new->text_length);
+    }
+    if (same) {
+        builder->principals.count = range->first;
+        builder->texts.count = texts;
+        *range = recent->list;
+    } else {
+        *recent = (postern__recent){(uint32_t)hash, *range};
+    }
+}
+
 /* Principal is "*" or a map; both become one list. */
 static int compile_principals(const struct job *job, postern__rule *rule) {
     postern_builder *builder = job->builder;
     uint32_t node = job->draft->principal;
+    size_t texts = builder->texts.count;
     rule->principals.first = (uint32_t)builder->principals.count;
     if (node == 0) return POSTERN_OK;
     int status = POSTERN_OK;
@@ -258,6 +301,7 @@ static int compile_principals(const struct job *job, postern__rule *rule) {
         }
     }
     rule->principals.count = (uint32_t)builder->principals.count - rule->principals.first;
+    if (status == POSTERN_OK) share_principals(job, texts, &rule->principals);
     if (status == POSTERN_OK && rule->not_principal && rule->effect == POSTERN_ALLOW) {
         return ATTACH(job, node, "NotPrincipal with Allow: it never matches; use Principal with a "
                                  "condition instead");
@@ -402,7 +446,8 @@ static uint32_t uses_of(postern__operand_kind operand) {
     }
 }
 
-/* The operator's name as the language spells it, whatever the policy's case. */
+/* The operator's name as the language spells it, whatever the policy's case; kept
+ * once. */
 static int push_operator_name(const struct job *job, const postern__operator_name *name,
                               postern__condition *condition) {
     static const char *const prefixes[] = {"", "ForAllValues:", "ForAnyValue:"};
@@ -410,13 +455,20 @@ static int push_operator_name(const struct job *job, const postern__operator_nam
                              postern__operator_info_of(name->operator_id)->spelling,
                              name->if_exists ? "IfExists" : ""};
     postern__vector *names = &job->builder->names;
-    condition->name = (uint32_t)names->count;
-    for (int i = 0; i < 3; i++) {
-        if (postern__vector_push(names, pieces[i], strlen(pieces[i])) == NULL) {
-            return no_memory(job);
+    postern__named *known =
+        &job->builder->operators[name->operator_id][name->quantifier][name->if_exists];
+    if (known->length == 0) {
+        postern__named named = {(uint32_t)names->count, 0};
+        for (int i = 0; i < 3; i++) {
+            if (postern__vector_push(names, pieces[i], strlen(pieces[i])) == NULL) {
+                return no_memory(job);
+            }
         }
+        named.length = (uint32_t)names->count - named.name;
+        *known = named;
     }
-    condition->name_length = (uint32_t)names->count - condition->name;
+    condition->name = known->name;
+    condition->name_length = known->length;
     return POSTERN_OK;
 }
 
@@ -464,6 +516,32 @@ static int compile_conditions(const struct job *job, postern__rule *rule) {
 }
 
 /* ---- Statement -----------------------------------------------------------*/
+
+static void share_actions(const struct job *job, size_t texts, postern__range *range) {
+    postern_builder *builder = job->builder;
+    const postern__template *all = POSTERN__AT(&builder->templates, postern__template, 0);
+    uint64_t hash = range->count;
+    for (uint32_t i = 0; i < range->count; i++) {
+        const postern__glob *glob = &all[range->first + i].glob;
+        hash = postern__text_hash(builder->texts.items + glob->code, glob->length, hash);
+    }
+    postern__recent *recent = &builder->actions[(uint32_t)hash % POSTERN__RECENT];
+    bool same = seen_of_late(recent, (uint32_t)hash, range);
+    for (uint32_t i = 0; same && i < range->count; i++) {
+        const postern__glob *old = &all[recent->list.first + i].glob;
+        const postern__glob *new = &all[range->first + i].glob;
+        same = old->length == new->length &&
+               postern__bytes_equal(builder->texts.items + old->code,
+                                    builder->texts.items + new->code, new->length);
+    }
+    if (same) {
+        builder->templates.count = range->first;
+        builder->texts.count = texts;
+        *range = recent->list;
+    } else {
+        *recent = (postern__recent){(uint32_t)hash, *range};
+    }
+}
 
 static int compile_list(const struct job *job, uint32_t node, int (*compile)(const struct job *, uint32_t),
                         postern__range *range) {
@@ -534,9 +612,11 @@ static int compile_statement(const struct job *job, uint32_t index) {
     if (draft->sid != 0) sid = text_of(job, draft->sid);
     int status = push_name(job, sid, &rule.sid, &rule.sid_length);
     if (status == POSTERN_OK) status = compile_principals(job, &rule);
+    size_t texts = job->builder->texts.count;
     if (status == POSTERN_OK) {
         status = compile_list(job, draft->action, compile_action, &rule.actions);
     }
+    if (status == POSTERN_OK) share_actions(job, texts, &rule.actions);
     if (status == POSTERN_OK && rule.has_resource) {
         status = compile_list(job, draft->resource, compile_resource, &rule.resources);
     }

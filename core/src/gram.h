@@ -28,7 +28,7 @@ typedef struct postern__index_figures {
 } postern__index_figures;
 
 typedef struct postern__gram_place {
-    uint16_t number; /* below POSTERN__STARTS: an offset; else POSTERN__STARTS + distance of its end */
+    uint16_t number; /* below STARTS: an offset; else STARTS + distance of its end */
     uint16_t width;
 } postern__gram_place;
 

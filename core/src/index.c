@@ -36,7 +36,8 @@ static bool in_bloom(const char *words, uint32_t bits, uint64_t hash) {
 }
 
 static const postern__gram_slot *next_slot(const struct search *search, uint64_t hash, size_t *at) {
-    const postern__gram_slot *slots = (const postern__gram_slot *)(const void *)(search->base + search->head->slots);
+    const postern__gram_slot *slots =
+        (const postern__gram_slot *)(const void *)(search->base + search->head->slots);
     size_t mask = ((size_t)1 << search->head->slot_bits) - 1;
     for (; slots[*at].entry != 0; *at = (*at + 1) & mask) {
         const postern__gram_slot *found = &slots[*at];
@@ -59,15 +60,6 @@ static void try_gram(const struct search *search, uint64_t hash) {
     }
 }
 
-/* Asks for memory that will be read soon: the waits of all places are one. */
-static void fetch(const char *at) {
-#if defined(__GNUC__)
-    __builtin_prefetch(at);
-#else
-    (void)at;
-#endif
-}
-
 _Static_assert(sizeof(postern__gram_slot) == 8, "slots and words of the bloom are as large");
 
 static void search_places(const struct search *search) {
@@ -77,13 +69,14 @@ static void search_places(const struct search *search) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < head->figures.places; i++) {
         unsigned number = head->places[i].number, width = head->places[i].width;
-        size_t from = number < POSTERN__STARTS ? number : number - POSTERN__STARTS; /* or to the end */
+        bool starts = number < POSTERN__STARTS;
+        size_t from = starts ? number : number - POSTERN__STARTS; /* or to the end */
         if (from + width > length) continue;
-        const char *at = search->text.text + (number < POSTERN__STARTS ? from : length - from - width);
-        hashes[count] = postern__gram_hash(at, width, number);
-        fetch(search->base + head->bloom + 8 * postern__gram_top(hashes[count], head->bloom_bits));
-        fetch(search->base + head->slots + 8 * postern__gram_top(hashes[count], head->slot_bits));
-        count++;
+        const char *at = search->text.text + (starts ? from : length - from - width);
+        uint64_t hash = hashes[count++] = postern__gram_hash(at, width, number);
+        /* The waits of all places are one. */
+        postern__fetch(search->base + head->bloom + 8 * postern__gram_top(hash, head->bloom_bits));
+        postern__fetch(search->base + head->slots + 8 * postern__gram_top(hash, head->slot_bits));
     }
     for (uint32_t i = 0; i < count; i++) {
         if (in_bloom(search->base + head->bloom, head->bloom_bits, hashes[i])) {
@@ -124,20 +117,13 @@ static inline void search_everywhere(struct search *search, unsigned width) {
     for (const char *at = search->text.text; at <= last; at++) search_floating(search, at, width);
 }
 
-/* The bytes of `word` that are `c`, as the top bit of each. */
-static uint64_t bytes_that_are(uint64_t word, char c) {
-    const uint64_t low = POSTERN__EACH_BYTE(0x7F);
-    uint64_t other = word ^ POSTERN__EACH_BYTE((unsigned char)c);
-    return ~(((other & low) + low) | other | low);
-}
-
 /* A bit for each delimiter among the first 64 bytes, the lowest for the first. */
 static uint64_t delimiters_of(const char *text, size_t length) {
     uint64_t bits = 0;
     size_t at = 0;
     for (; at + 8 <= length && at < 64; at += 8) {
         uint64_t word = postern__word_at(text + at);
-        uint64_t tops = bytes_that_are(word, ':') | bytes_that_are(word, '/');
+        uint64_t tops = postern__word_has(word, ':') | postern__word_has(word, '/');
         bits |= (tops >> 7) * UINT64_C(0x0102040810204080) >> 56 << at;
     }
     for (; at < length && at < 64; at++) bits |= (uint64_t)postern__gram_delimiter(text[at]) << at;

@@ -35,6 +35,7 @@ static inline void shelf_free(struct shelf *shelf) {
 static inline void file_code(struct shelf *shelf, size_t start, uint32_t id, uint32_t variables) {
     postern__filing filing = {.id = id, .variables = variables};
     filing.glob = postern__glob_measure(shelf->codes.items, start, shelf->codes.count - start);
+    filing.note = postern__code_note_of(shelf->codes.items, &filing.glob);
     if (postern__vector_push(&shelf->filings, &filing, 1) == NULL) abort();
 }
 
@@ -55,7 +56,7 @@ static inline const char *index_of(const struct shelf *shelf) {
 }
 
 /* How often each id was found; those that are only possible count 100. */
-enum { MOST_IDS = 6000 };
+enum { MOST_IDS = 24000 };
 
 static inline void note(void *context, const uint32_t *ids, uint32_t count, bool sure) {
     uint32_t *found = context;

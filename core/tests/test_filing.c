@@ -55,6 +55,35 @@ static void grams_are_chosen_where_patterns_differ(void) {
     }
 }
 
+/* More than a sample is asked for: found as by trying each, however often they
+ * are filed. */
+static void many_are_found(void) {
+    static const char *const texts[] = {
+        "arn:aws:s3:::bucket-000350/x", "arn:aws:s3:::bucket-000000/y/always-the-same",
+        "x:user/robots/000014",         "x/team/000021/y",
+        "arn:aws:s3:::bucket-000042/000028/",
+        "arn:aws:s3:::bucket-000042/000028:user/robots/000014"};
+    static const char *const formats[] = {
+        "arn:aws:s3:::bucket-%06u/*",        "*:user/robots/%06u", "*/team/%06u/*",
+        "arn:aws:s3:::bucket-000042/%06u/*", "*bucket-%06u*",      "arn:aws:s3:::bucket-%06u/*"};
+    struct shelf shelf;
+    shelf_init(&shelf, NULL);
+    for (uint32_t i = 0; i < 20000; i++) {
+        char text[64];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(text, sizeof text, formats[i % 6], i / 6 * 7);
+#pragma GCC diagnostic pop
+        file(&shelf, span(text), i);
+    }
+    CHECK(build(&shelf));
+    CHECK(postern__index_figures_of(index_of(&shelf)).patterns == 20000 - 20000 / 6);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        CHECK_ROW(compare(&shelf, span(texts[i])) > 0, texts[i]);
+    }
+    shelf_free(&shelf);
+}
+
 static void survives_failing_memory(void) {
     struct shelf shelf;
     shelf_init(&shelf, NULL);
@@ -83,5 +112,6 @@ static void survives_failing_memory(void) {
 
 TEST_MAIN(
     RUN(grams_are_chosen_where_patterns_differ);
+    RUN(many_are_found);
     RUN(survives_failing_memory)
 )

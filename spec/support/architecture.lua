@@ -8,10 +8,10 @@ local _M = {}
 
 --- The core, in dependency order: a file includes itself and what stands before it.
 _M.CORE = {
-    "alloc", "error", "span", "word", "utf8", "glob", "gram", "index", "filing", "address", "simd",
-    "lanes", "site", "packed", "interval", "blocks", "cidr", "matcher", "scalar", "document",
+    "alloc", "error", "span", "word", "known", "utf8", "glob", "gram", "index", "places", "filing", "address",
+    "simd", "lanes", "site", "packed", "interval", "blocks", "cidr", "matcher", "scalar", "document",
     "reader", "arn", "symbol", "value", "template", "operators", "condition", "principal",
-    "policy", "set", "directory", "compile", "builder", "request", "evaluate", "question",
+    "policy", "set", "sharing", "directory", "compile", "builder", "request", "evaluate", "question",
     "entry", "path", "explain",
 }
 
