@@ -58,3 +58,16 @@ bool postern__vector_grow(postern__vector *vector, size_t more) {
     vector->capacity = capacity;
     return true;
 }
+
+void *postern__vector_take(postern__vector *vector) {
+    size_t size = vector->count * vector->item_size;
+    void *items = vector->items;
+    if (vector->count < vector->capacity) {
+        items = vector->allocator.resize(vector->allocator.user, items,
+                                         vector->capacity * vector->item_size, size);
+        if (items == NULL) return NULL;
+    }
+    vector->items = NULL;
+    vector->count = vector->capacity = 0;
+    return items;
+}

@@ -53,6 +53,10 @@ static inline void *postern__vector_push(postern__vector *vector, const void *it
     return first;
 }
 
+/* Gives up the items to the caller, in a block of their size and no more. NULL:
+ * out of memory, and the vector is as it was. It holds at least one byte. */
+void *postern__vector_take(postern__vector *vector);
+
 /* Item `index` as a pointer to `type`; NULL in a vector that never held any,
  * since C has no NULL + 0. */
 #define POSTERN__AT(vector, type, index) ((type *)postern__vector_at(vector, index))

@@ -266,13 +266,21 @@ static int by_key(const void *a, const void *b) {
     return (x->rule > y->rule) - (x->rule < y->rule);
 }
 
-/* `size` bytes at the end, eight by eight and zeroed; where they start, or 0. */
-static uint32_t claim(postern__vector *out, size_t size) {
-    size_t at = out->count, rounded = (size + 7) & ~(size_t)7;
+/* What is laid out, and where in it the directory starts. */
+struct layout {
+    postern__vector *out;
+    size_t start;
+};
+
+/* `size` bytes at the end, eight by eight and zeroed; where they start in the
+ * directory. False: out of memory. */
+static bool claim(const struct layout *layout, size_t size, uint32_t *at) {
+    postern__vector *out = layout->out;
+    size_t rounded = (size + 7) & ~(size_t)7;
+    *at = (uint32_t)(out->count - layout->start);
     char *bytes = postern__vector_push(out, NULL, rounded);
-    if (bytes == NULL) return 0;
-    memset(bytes, 0, rounded);
-    return (uint32_t)at;
+    if (bytes != NULL) memset(bytes, 0, rounded);
+    return bytes != NULL;
 }
 
 /* Keys into slots; a key has its statements one behind the other. */
@@ -294,49 +302,53 @@ static void fill_names(const struct building *building, char *base) {
     }
 }
 
-static bool lay_out_names(struct building *building, postern__vector *out) {
+static bool lay_out_names(struct building *building, const struct layout *layout) {
     struct head *head = &building->head;
     size_t count = building->namings.count;
     if (count == 0) return true;
     qsort(building->namings.items, count, sizeof(struct naming), by_key);
     while (((size_t)1 << head->slot_bits) < 2 * count) head->slot_bits++;
-    head->slots = claim(out, sizeof(struct key_slot) << head->slot_bits);
-    if (head->slots == 0) return false;
-    head->named = claim(out, count * sizeof(uint32_t));
-    if (head->named == 0) return false;
-    fill_names(building, out->items);
+    if (!claim(layout, sizeof(struct key_slot) << head->slot_bits, &head->slots) ||
+        !claim(layout, count * sizeof(uint32_t), &head->named)) {
+        return false;
+    }
+    fill_names(building, layout->out->items + layout->start);
     return true;
 }
 
 static bool lay_out_index(const struct building *building, const postern__vector *filings,
-                          postern__vector *out, uint32_t *start, postern__index_figures *figures) {
+                          const struct layout *layout, uint32_t *start,
+                          postern__index_figures *figures) {
     size_t offset = 0;
     if (filings->count == 0) return true;
     if (!postern__index_build(building->tables->texts, POSTERN__AT(filings, postern__filing, 0),
-                              filings->count, out, &offset)) {
+                              filings->count, layout->out, &offset)) {
         return false;
     }
-    *start = (uint32_t)offset;
-    *figures = postern__index_figures_of(out->items + offset);
+    *start = (uint32_t)(offset - layout->start);
+    *figures = postern__index_figures_of(layout->out->items + offset);
     return true;
 }
 
-static bool lay_out(struct building *building, postern__vector *out) {
+static bool lay_out(struct building *building, postern__vector *out, size_t *offset) {
     struct head *head = &building->head;
-    claim(out, sizeof *head);
-    if (out->count == 0 ||
-        !lay_out_index(building, &building->resources, out, &head->resources,
+    size_t padding = (8 - out->count % 8) % 8, size = building->always.count * sizeof(uint32_t);
+    uint32_t at;
+    if (postern__vector_push(out, "\0\0\0\0\0\0\0", padding) == NULL) return false;
+    struct layout layout = {out, out->count};
+    if (!claim(&layout, sizeof *head, &at) ||
+        !lay_out_index(building, &building->resources, &layout, &head->resources,
                        &head->figures.resources) ||
-        !lay_out_index(building, &building->actions, out, &head->actions,
+        !lay_out_index(building, &building->actions, &layout, &head->actions,
                        &head->figures.actions) ||
-        !lay_out_names(building, out)) {
+        !lay_out_names(building, &layout) || !claim(&layout, size, &head->always) ||
+        out->count - layout.start > UINT32_MAX) {
         return false;
     }
-    size_t size = building->always.count * sizeof(uint32_t);
-    head->always = claim(out, size);
-    if (head->always == 0 || out->count > UINT32_MAX) return false;
-    if (size > 0) memcpy(out->items + head->always, building->always.items, size);
-    memcpy(out->items, head, sizeof *head);
+    char *base = out->items + layout.start;
+    if (size > 0) memcpy(base + head->always, building->always.items, size);
+    memcpy(base, head, sizeof *head);
+    *offset = layout.start;
     return true;
 }
 
@@ -350,7 +362,8 @@ void postern__directory_none(postern__directory_tables *tables) {
     for (size_t i = 0; i < tables->condition_count; i++) tables->conditions[i].memo = 0;
 }
 
-bool postern__directory_build(postern__directory_tables *tables, postern__vector *out) {
+bool postern__directory_build(postern__directory_tables *tables, postern__vector *out,
+                              size_t *offset) {
     struct building building = {.tables = tables};
     postern__vector known;
     postern__vector_init(&known, sizeof(postern__known), &out->allocator);
@@ -364,7 +377,7 @@ bool postern__directory_build(postern__directory_tables *tables, postern__vector
     tables->marks = tables->memos = 0;
     bool built = take_notes(&building) && count_mentions(&building);
     for (uint32_t i = 0; built && i < tables->rule_count; i++) built = file_rule(&building, i);
-    built = built && lay_out(&building, out) &&
+    built = built && lay_out(&building, out, offset) &&
             postern__sharing_lists(tables, POSTERN__AT(&building.notes, postern__code_note, 0),
                                    &known) &&
             postern__sharing_conditions(tables, &known);

@@ -30,9 +30,10 @@ enum {
     POSTERN__DIRECTORY_FROM = 8
 };
 
-/* Appends a directory to an empty vector of bytes. False: out of memory, or
- * 4 GiB. */
-bool postern__directory_build(postern__directory_tables *tables, postern__vector *out);
+/* Appends a directory to a vector of bytes, at an `offset` divisible by eight.
+ * False: out of memory, or 4 GiB. */
+bool postern__directory_build(postern__directory_tables *tables, postern__vector *out,
+                              size_t *offset);
 
 /* As if none were built: no statement has a mark, no condition a memo. */
 void postern__directory_none(postern__directory_tables *tables);

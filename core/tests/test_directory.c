@@ -476,7 +476,8 @@ static void survives_failing_memory(void) {
         };
         postern__vector out;
         postern__vector_init(&out, 1, &failing.allocator);
-        bool built = postern__directory_build(&tables, &out);
+        size_t offset;
+        bool built = postern__directory_build(&tables, &out, &offset);
         bool failed = failing.allocations >= n;
         CHECK(built == !failed);
         postern__vector_free(&out);
