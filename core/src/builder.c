@@ -44,6 +44,8 @@ static void go_back(postern_builder *builder, const checkpoint *point) {
     forget_lists(builder->callers, point->principals);
     forget_operators(builder, point->names);
     postern__symbols_cut(&builder->keys, point->keys);
+    builder->list_hashes.count = point->rules;
+    builder->condition_hashes.count = point->conditions;
     builder->template_tables.room = point->room;
     builder->template_tables.most = point->most;
 #define CUT(name, type) builder->name.count = point->name;
@@ -56,6 +58,8 @@ void postern_builder_free(postern_builder *builder) {
     postern_allocator allocator = builder->allocator;
     postern__symbols_free(&builder->keys);
     postern__vector_free(&builder->api_arn);
+    postern__vector_free(&builder->list_hashes);
+    postern__vector_free(&builder->condition_hashes);
 #define FREE(name, type) postern__vector_free(&builder->name);
     POSTERN__TABLES(FREE)
 #undef FREE
@@ -133,6 +137,8 @@ postern_builder *postern_builder_new(const postern_options *options, postern_err
     POSTERN__TABLES(INIT)
 #undef INIT
     postern__vector_init(&builder->api_arn, 1, &allocator);
+    postern__vector_init(&builder->list_hashes, sizeof(postern__list_hashes), &allocator);
+    postern__vector_init(&builder->condition_hashes, sizeof(uint32_t), &allocator);
     postern__symbols_init(&builder->keys, &builder->names, &allocator);
     builder->template_tables = (postern__template_tables){
         .texts = &builder->texts, .variables = &builder->variables, .symbols = &builder->keys};
@@ -188,8 +194,10 @@ static bool fill_order(postern_builder *builder, uint32_t *denies) {
 static bool add_directory(postern_builder *builder, postern_set *head, postern__vector *block) {
     postern__directory_tables tables = {
         .rules = POSTERN__AT(&builder->rules, postern__rule, 0),
+        .list_hashes = POSTERN__AT(&builder->list_hashes, postern__list_hashes, 0),
         .rule_count = builder->rules.count,
         .conditions = POSTERN__AT(&builder->conditions, postern__condition, 0),
+        .condition_hashes = POSTERN__AT(&builder->condition_hashes, uint32_t, 0),
         .condition_count = builder->conditions.count,
         .templates = POSTERN__AT(&builder->templates, postern__template, 0),
         .template_count = builder->templates.count,

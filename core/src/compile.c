@@ -12,7 +12,7 @@ struct job {
 };
 
 static const postern_node *node_of(const struct job *job, uint32_t node) {
-    return postern_document_nodes(job->policy->document, NULL) + node;
+    return postern__document_node(job->policy->document, node);
 }
 
 static postern_span text_of(const struct job *job, uint32_t node) {
@@ -76,9 +76,8 @@ static int compile_action(const struct job *job, uint32_t node) {
     size_t start = builder->texts.count;
     postern__template template = {.variables = 0};
     if (!postern__glob_encode(text, &builder->texts)) return no_memory(job);
-    for (size_t i = start; i < builder->texts.count; i++) {
-        builder->texts.items[i] = (char)postern__lower((unsigned char)builder->texts.items[i]);
-    }
+    char *code = builder->texts.items + start;
+    postern__copy_lower(code, code, builder->texts.count - start);
     template.glob = postern__glob_measure(builder->texts.items, start, builder->texts.count - start);
     return postern__vector_push(&builder->templates, &template, 1) != NULL ? POSTERN_OK
                                                                           : no_memory(job);
@@ -250,17 +249,13 @@ static bool seen_of_late(postern__recent *recent, uint32_t hash, const postern__
     return recent->hash == hash && recent->list.count == list->count && list->count > 0;
 }
 
-static void share_principals(const struct job *job, size_t texts, postern__range *range) {
+static uint32_t share_principals(const struct job *job, size_t texts, postern__range *range) {
     postern_builder *builder = job->builder;
     const postern__principal *all = POSTERN__AT(&builder->principals, postern__principal, 0);
-    uint64_t hash = range->count;
-    for (uint32_t i = 0; i < range->count; i++) {
-        const postern__principal *principal = &all[range->first + i];
-        hash = postern__text_hash(builder->texts.items + principal->text, principal->text_length,
-                                  hash + principal->kind);
-    }
-    postern__recent *recent = &builder->callers[(uint32_t)hash % POSTERN__RECENT];
-    bool same = seen_of_late(recent, (uint32_t)hash, range);
+    uint32_t hash = postern__sharing_hash_principals(all + range->first, range->count,
+                                                     builder->texts.items);
+    postern__recent *recent = &builder->callers[hash % POSTERN__RECENT];
+    bool same = seen_of_late(recent, hash, range);
     for (uint32_t i = 0; same && i < range->count; i++) {
         const postern__principal *old = &all[recent->list.first + i];
         const postern__principal *new = &all[range->first + i];
@@ -273,12 +268,13 @@ static void share_principals(const struct job *job, size_t texts, postern__range
         builder->texts.count = texts;
         *range = recent->list;
     } else {
-        *recent = (postern__recent){(uint32_t)hash, *range};
+        *recent = (postern__recent){hash, *range};
     }
+    return hash;
 }
 
 /* Principal is "*" or a map; both become one list. */
-static int compile_principals(const struct job *job, postern__rule *rule) {
+static int compile_principals(const struct job *job, postern__rule *rule, uint32_t *hash) {
     postern_builder *builder = job->builder;
     uint32_t node = job->draft->principal;
     size_t texts = builder->texts.count;
@@ -301,7 +297,7 @@ static int compile_principals(const struct job *job, postern__rule *rule) {
         }
     }
     rule->principals.count = (uint32_t)builder->principals.count - rule->principals.first;
-    if (status == POSTERN_OK) share_principals(job, texts, &rule->principals);
+    if (status == POSTERN_OK) *hash = share_principals(job, texts, &rule->principals);
     if (status == POSTERN_OK && rule->not_principal && rule->effect == POSTERN_ALLOW) {
         return ATTACH(job, node, "NotPrincipal with Allow: it never matches; use Principal with a "
                                  "condition instead");
@@ -496,8 +492,13 @@ static int compile_condition(const struct job *job, uint32_t operator_node, uint
     status = compile_values(job, key_node + 1, &condition, &prefixes);
     postern__vector_free(&prefixes);
     if (status != POSTERN_OK) return status;
-    return postern__vector_push(&builder->conditions, &condition, 1) != NULL ? POSTERN_OK
-                                                                            : no_memory(job);
+    uint32_t hash = postern__sharing_hash_condition(
+        &condition, POSTERN__AT(&builder->operands, postern__operand, condition.first),
+        builder->texts.items);
+    return postern__vector_push(&builder->conditions, &condition, 1) != NULL &&
+                   postern__vector_push(&builder->condition_hashes, &hash, 1) != NULL
+               ? POSTERN_OK
+               : no_memory(job);
 }
 
 static int compile_conditions(const struct job *job, postern__rule *rule) {
@@ -517,16 +518,13 @@ static int compile_conditions(const struct job *job, postern__rule *rule) {
 
 /* ---- Statement -----------------------------------------------------------*/
 
-static void share_actions(const struct job *job, size_t texts, postern__range *range) {
+static uint32_t share_actions(const struct job *job, size_t texts, postern__range *range) {
     postern_builder *builder = job->builder;
     const postern__template *all = POSTERN__AT(&builder->templates, postern__template, 0);
-    uint64_t hash = range->count;
-    for (uint32_t i = 0; i < range->count; i++) {
-        const postern__glob *glob = &all[range->first + i].glob;
-        hash = postern__text_hash(builder->texts.items + glob->code, glob->length, hash);
-    }
-    postern__recent *recent = &builder->actions[(uint32_t)hash % POSTERN__RECENT];
-    bool same = seen_of_late(recent, (uint32_t)hash, range);
+    uint32_t hash = postern__sharing_hash_actions(all + range->first, range->count,
+                                                  builder->texts.items);
+    postern__recent *recent = &builder->actions[hash % POSTERN__RECENT];
+    bool same = seen_of_late(recent, hash, range);
     for (uint32_t i = 0; same && i < range->count; i++) {
         const postern__glob *old = &all[recent->list.first + i].glob;
         const postern__glob *new = &all[range->first + i].glob;
@@ -539,8 +537,9 @@ static void share_actions(const struct job *job, size_t texts, postern__range *r
         builder->texts.count = texts;
         *range = recent->list;
     } else {
-        *recent = (postern__recent){(uint32_t)hash, *range};
+        *recent = (postern__recent){hash, *range};
     }
+    return hash;
 }
 
 static int compile_list(const struct job *job, uint32_t node, int (*compile)(const struct job *, uint32_t),
@@ -608,23 +607,26 @@ static int compile_statement(const struct job *job, uint32_t index) {
     if (draft->principal != 0) place_of(job, draft->principal, &rule.principal_line, &column);
     place_of(job, draft->action, &rule.action_line, &column);
     if (draft->resource != 0) place_of(job, draft->resource, &rule.resource_line, &column);
+    postern__list_hashes hashes = {0, 0};
     postern_span sid = {NULL, 0};
     if (draft->sid != 0) sid = text_of(job, draft->sid);
     int status = push_name(job, sid, &rule.sid, &rule.sid_length);
-    if (status == POSTERN_OK) status = compile_principals(job, &rule);
+    if (status == POSTERN_OK) status = compile_principals(job, &rule, &hashes.principals);
     size_t texts = job->builder->texts.count;
     if (status == POSTERN_OK) {
         status = compile_list(job, draft->action, compile_action, &rule.actions);
     }
-    if (status == POSTERN_OK) share_actions(job, texts, &rule.actions);
+    if (status == POSTERN_OK) hashes.actions = share_actions(job, texts, &rule.actions);
     if (status == POSTERN_OK && rule.has_resource) {
         status = compile_list(job, draft->resource, compile_resource, &rule.resources);
     }
     if (status == POSTERN_OK) status = check_type_rules(job, &rule);
     if (status == POSTERN_OK) status = compile_conditions(job, &rule);
     if (status != POSTERN_OK) return status;
-    return postern__vector_push(&job->builder->rules, &rule, 1) != NULL ? POSTERN_OK
-                                                                       : no_memory(job);
+    return postern__vector_push(&job->builder->rules, &rule, 1) != NULL &&
+                   postern__vector_push(&job->builder->list_hashes, &hashes, 1) != NULL
+               ? POSTERN_OK
+               : no_memory(job);
 }
 
 /* ---- Policy --------------------------------------------------------------*/

@@ -43,6 +43,7 @@ struct postern_builder {
     postern__template_tables template_tables;
     postern__named operators[POSTERN__OPERATOR_COUNT][POSTERN__FOR_ANY_VALUE + 1][2];
     postern__recent actions[POSTERN__RECENT], callers[POSTERN__RECENT];
+    postern__vector list_hashes, condition_hashes; /* of rules and conditions, see sharing.h */
     postern__vector api_arn; /* bytes, with a final slash; empty: any API */
 #define VECTOR(name, type) postern__vector name;
     POSTERN__TABLES(VECTOR)

@@ -48,7 +48,8 @@ bool postern__operator_parse(postern_span name, postern__operator_name *out) {
     out->if_exists = strip_suffix(&name, POSTERN__SPAN("IfExists"));
     for (uint32_t i = 0; i < POSTERN__OPERATOR_COUNT; i++) {
         if (name.length != lengths[i]) continue;
-        if (postern__span_equal_folded(name, (postern_span){infos[i].spelling, lengths[i]})) {
+        postern_span spelling = {infos[i].spelling, lengths[i]};
+        if (postern__span_equal(name, spelling) || postern__span_equal_folded(name, spelling)) {
             out->operator_id = i;
             return !(out->if_exists && i == POSTERN__OP_NULL);
         }

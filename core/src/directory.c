@@ -378,9 +378,7 @@ bool postern__directory_build(postern__directory_tables *tables, postern__vector
     bool built = take_notes(&building) && count_mentions(&building);
     for (uint32_t i = 0; built && i < tables->rule_count; i++) built = file_rule(&building, i);
     built = built && lay_out(&building, out, offset) &&
-            postern__sharing_lists(tables, POSTERN__AT(&building.notes, postern__code_note, 0),
-                                   &known) &&
-            postern__sharing_conditions(tables, &known);
+            postern__sharing_lists(tables, &known) && postern__sharing_conditions(tables, &known);
     postern__vector_free(&known);
     postern__vector_free(&building.notes);
     postern__vector_free(&building.keys);

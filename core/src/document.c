@@ -47,10 +47,6 @@ const char *postern_document_source(const postern_document *document, size_t *le
     return document->texts.items;
 }
 
-postern_span postern__document_text(const postern_document *document, const postern_node *node) {
-    return (postern_span){document->texts.items + node->text, node->length};
-}
-
 postern_span postern__document_raw(const postern_document *document, const postern_node *node) {
     return (postern_span){document->texts.items + node->start, node->end - node->start};
 }

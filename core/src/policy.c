@@ -54,7 +54,7 @@ static const char *const kind_names[] = {"null",     "a boolean", "a boolean", "
 /* ---- Errors --------------------------------------------------------------*/
 
 static const postern_node *node_at(const postern__policy *policy, uint32_t node) {
-    return postern_document_nodes(policy->document, NULL) + node;
+    return postern__document_node(policy->document, node);
 }
 
 static postern_span text_of(const postern__policy *policy, uint32_t node) {

@@ -4,6 +4,37 @@
 
 #include "known.h"
 
+/* ---- Hashes --------------------------------------------------------------*/
+
+uint32_t postern__sharing_hash_actions(const postern__template *actions, uint32_t count,
+                                       const char *texts) {
+    uint64_t hash = count;
+    for (uint32_t i = 0; i < count; i++) {
+        hash = postern__text_hash(texts + actions[i].glob.code, actions[i].glob.length, hash);
+    }
+    return (uint32_t)hash;
+}
+
+uint32_t postern__sharing_hash_principals(const postern__principal *principals, uint32_t count,
+                                          const char *texts) {
+    uint64_t hash = count;
+    for (uint32_t i = 0; i < count; i++) {
+        hash = postern__text_hash(texts + principals[i].text, principals[i].text_length,
+                                  hash + principals[i].kind);
+    }
+    return (uint32_t)hash;
+}
+
+uint32_t postern__sharing_hash_condition(const postern__condition *condition,
+                                         const postern__operand *operands, const char *texts) {
+    uint64_t hash = (uint64_t)condition->operator_id << 40 ^ (uint64_t)condition->symbol << 8 ^
+                    (uint64_t)condition->quantifier << 1 ^ condition->if_exists;
+    for (uint32_t i = 0; i < condition->count; i++) {
+        hash = postern__text_hash(texts + operands[i].text, operands[i].length, hash + 1);
+    }
+    return (uint32_t)postern__text_hash(NULL, 0, hash);
+}
+
 /* ---- Equal ---------------------------------------------------------------*/
 
 static bool same_template(const postern__directory_tables *tables, const postern__template *a,
@@ -55,17 +86,6 @@ static bool same_condition(const postern__directory_tables *tables, const poster
     return true;
 }
 
-static uint64_t condition_hash(const postern__directory_tables *tables,
-                               const postern__condition *condition) {
-    uint64_t hash = (uint64_t)condition->operator_id << 40 ^ (uint64_t)condition->symbol << 8 ^
-                    (uint64_t)condition->quantifier << 1 ^ condition->if_exists;
-    for (uint32_t i = 0; i < condition->count; i++) {
-        const postern__operand *operand = &tables->operands[condition->first + i];
-        hash = postern__text_hash(tables->texts + operand->text, operand->length, hash + 1);
-    }
-    return postern__text_hash(NULL, 0, hash);
-}
-
 static bool same_actions(const postern__directory_tables *tables, postern__range a,
                          postern__range b) {
     for (uint32_t i = 0; i < a.count; i++) {
@@ -75,17 +95,6 @@ static bool same_actions(const postern__directory_tables *tables, postern__range
         }
     }
     return true;
-}
-
-static uint32_t actions_hash(const postern__directory_tables *tables,
-                             const postern__code_note *notes, postern__range range) {
-    uint32_t hash = range.count;
-    (void)tables;
-    for (uint32_t i = 0; i < range.count; i++) {
-        hash = (hash ^ notes[range.first + i].hash) * UINT32_C(0x9E3779B1);
-        hash ^= hash >> 15;
-    }
-    return hash;
 }
 
 static bool same_principals(const postern__directory_tables *tables, postern__range a,
@@ -102,24 +111,15 @@ static bool same_principals(const postern__directory_tables *tables, postern__ra
     return true;
 }
 
-static uint32_t principals_hash(const postern__directory_tables *tables,
-                                const postern__code_note *notes, postern__range range) {
-    uint64_t hash = range.count;
-    (void)notes;
-    for (uint32_t i = 0; i < range.count; i++) {
-        const postern__principal *principal = &tables->principals[range.first + i];
-        hash = postern__text_hash(tables->texts + principal->text, principal->text_length, hash);
-    }
-    return (uint32_t)hash;
-}
-
 /* ---- Lists ---------------------------------------------------------------*/
+
+/* So many steps before it is read a place in a table is asked for. */
+enum { AHEAD = 8 };
 
 /* A list that statements have, and how lists of its kind are told apart. */
 struct list {
     size_t member; /* of postern__rule: a range */
-    uint32_t (*hash)(const postern__directory_tables *tables, const postern__code_note *notes,
-                     postern__range range);
+    size_t hash;   /* of postern__list_hashes */
     bool (*same)(const postern__directory_tables *tables, postern__range a, postern__range b);
 };
 
@@ -127,13 +127,21 @@ static postern__range *range_of(const struct list *list, postern__rule *rule) {
     return (postern__range *)(void *)((char *)rule + list->member);
 }
 
-static bool share_lists(postern__directory_tables *tables, const postern__code_note *notes,
-                        const struct list *list, postern__vector *table) {
+static uint32_t hash_of(const struct list *list, const postern__list_hashes *hashes) {
+    return *(const uint32_t *)(const void *)((const char *)hashes + list->hash);
+}
+
+static bool share_lists(postern__directory_tables *tables, const struct list *list,
+                        postern__vector *table) {
+    const postern__list_hashes *hashes = tables->list_hashes;
     postern__known *known = postern__known_init(table, tables->rule_count);
     if (known == NULL) return false;
     for (uint32_t i = 0; i < tables->rule_count; i++) {
+        if (tables->rule_count - i > AHEAD) {
+            postern__known_fetch(table, hash_of(list, &hashes[i + AHEAD]));
+        }
         postern__range *range = range_of(list, &tables->rules[i]);
-        uint32_t hash = list->hash(tables, notes, *range);
+        uint32_t hash = hash_of(list, &hashes[i]);
         size_t at = hash;
         for (; postern__known_next(table, hash, &at); at++) {
             postern__range other = *range_of(list, &tables->rules[known[at].number - 1]);
@@ -147,14 +155,13 @@ static bool share_lists(postern__directory_tables *tables, const postern__code_n
     return true;
 }
 
-bool postern__sharing_lists(postern__directory_tables *tables, const postern__code_note *notes,
-                            postern__vector *table) {
-    static const struct list actions = {offsetof(postern__rule, actions), actions_hash,
-                                        same_actions};
-    static const struct list principals = {offsetof(postern__rule, principals), principals_hash,
+bool postern__sharing_lists(postern__directory_tables *tables, postern__vector *table) {
+    static const struct list actions = {offsetof(postern__rule, actions),
+                                        offsetof(postern__list_hashes, actions), same_actions};
+    static const struct list principals = {offsetof(postern__rule, principals),
+                                           offsetof(postern__list_hashes, principals),
                                            same_principals};
-    return share_lists(tables, notes, &actions, table) &&
-           share_lists(tables, notes, &principals, table);
+    return share_lists(tables, &actions, table) && share_lists(tables, &principals, table);
 }
 
 /* ---- Conditions ----------------------------------------------------------*/
@@ -183,8 +190,9 @@ bool postern__sharing_conditions(postern__directory_tables *tables, postern__vec
     postern__known *known = POSTERN__AT(table, postern__known, 0);
     uint32_t *kind = (uint32_t *)(void *)(known + room);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t hash = (uint32_t)condition_hash(tables, &conditions[i]);
+        uint32_t hash = tables->condition_hashes[i];
         size_t at = hash;
+        if (count - i > AHEAD) postern__known_fetch(table, tables->condition_hashes[i + AHEAD]);
         while (postern__known_next(table, hash, &at) &&
                !same_condition(tables, &conditions[known[at].number - 1], &conditions[i])) {
             at++;

@@ -464,8 +464,10 @@ static void survives_failing_memory(void) {
         postern__failing_alloc_init(&failing, n);
         postern__directory_tables tables = {
             .rules = POSTERN__AT(&builder->rules, postern__rule, 0),
+            .list_hashes = POSTERN__AT(&builder->list_hashes, postern__list_hashes, 0),
             .rule_count = builder->rules.count,
             .conditions = POSTERN__AT(&builder->conditions, postern__condition, 0),
+            .condition_hashes = POSTERN__AT(&builder->condition_hashes, uint32_t, 0),
             .condition_count = builder->conditions.count,
             .templates = POSTERN__AT(&builder->templates, postern__template, 0),
             .template_count = builder->templates.count,

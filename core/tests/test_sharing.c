@@ -130,14 +130,17 @@ static void lists_of_long_ago_are_one(void) {
 static void survives_failing_memory(void) {
     postern__rule rule = {.actions = {0, 0}};
     postern__condition condition = {.operator_id = 0};
+    postern__list_hashes lists_hash = {1, 2};
+    uint32_t hash = 3;
     for (size_t n = 1; n <= 4; n++) {
-        postern__directory_tables tables = {.rules = &rule, .rule_count = 1,
-                                            .conditions = &condition, .condition_count = 1};
+        postern__directory_tables tables = {.rules = &rule, .list_hashes = &lists_hash,
+                                            .rule_count = 1, .conditions = &condition,
+                                            .condition_hashes = &hash, .condition_count = 1};
         postern__failing_alloc failing;
         postern__failing_alloc_init(&failing, n);
         postern__vector table;
         postern__vector_init(&table, sizeof(postern__known), &failing.allocator);
-        bool lists = postern__sharing_lists(&tables, NULL, &table);
+        bool lists = postern__sharing_lists(&tables, &table);
         CHECK(lists == (n > 1));
         bool conditions = lists && postern__sharing_conditions(&tables, &table);
         CHECK(conditions == (failing.allocations < n));
