@@ -176,8 +176,8 @@ static bool take_notes(struct building *building) {
 
 static bool count_mentions(struct building *building) {
     const postern__directory_tables *tables = building->tables;
-    size_t room = 1024;
-    while (room < 2 * (tables->template_count + tables->principal_count)) room *= 2;
+    size_t room = 1024; /* with less, many that are alone look as if they were not */
+    while (room < 4 * (tables->template_count + tables->principal_count)) room *= 2;
     if (postern__vector_push(&building->counters, NULL, room) == NULL) return false;
     memset(building->counters.items, 0, room * sizeof(uint32_t));
     for (size_t i = 0; i < tables->rule_count; i++) {
