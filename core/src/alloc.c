@@ -59,11 +59,15 @@ bool postern__vector_grow(postern__vector *vector, size_t more) {
     return true;
 }
 
-void *postern__vector_push(postern__vector *vector, const void *items, size_t count) {
-    /* Room for one even when count is 0: the result is then not NULL. */
-    if (!postern__vector_reserve(vector, count > 0 ? count : 1)) return NULL;
-    char *first = vector->items + vector->count * vector->item_size;
-    if (items != NULL && count > 0) memcpy(first, items, count * vector->item_size);
-    vector->count += count;
-    return first;
+void *postern__vector_take(postern__vector *vector) {
+    size_t size = vector->count * vector->item_size;
+    void *items = vector->items;
+    if (vector->count < vector->capacity) {
+        items = vector->allocator.resize(vector->allocator.user, items,
+                                         vector->capacity * vector->item_size, size);
+        if (items == NULL) return NULL;
+    }
+    vector->items = NULL;
+    vector->count = vector->capacity = 0;
+    return items;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "postern.h"
 
@@ -42,7 +43,19 @@ static inline bool postern__vector_reserve(postern__vector *vector, size_t more)
 
 /* Appends `count` items, copied from `items`, or uninitialised when that is
  * NULL. The first of them, or NULL when memory ran out. */
-void *postern__vector_push(postern__vector *vector, const void *items, size_t count);
+static inline void *postern__vector_push(postern__vector *vector, const void *items,
+                                         size_t count) {
+    /* Room for one even when count is 0: the result is then not NULL. */
+    if (!postern__vector_reserve(vector, count > 0 ? count : 1)) return NULL;
+    char *first = vector->items + vector->count * vector->item_size;
+    if (items != NULL && count > 0) memcpy(first, items, count * vector->item_size);
+    vector->count += count;
+    return first;
+}
+
+/* Gives up the items to the caller, in a block of their size and no more. NULL:
+ * out of memory, and the vector is as it was. It holds at least one byte. */
+void *postern__vector_take(postern__vector *vector);
 
 /* Item `index` as a pointer to `type`; NULL in a vector that never held any,
  * since C has no NULL + 0. */

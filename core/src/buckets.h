@@ -60,7 +60,7 @@ POSTERN__FOR_EACH_PATH int32_t postern__buckets_find(const postern__lanes *lanes
                             buckets->directory[behind >> (64 - buckets->bits)];
     uint32_t count = record[0];
     const uint8_t *numbers = record + 1 + (size_t)count * 8;
-    POSTERN__PREFETCH(numbers);
+    postern__fetch(numbers);
     uint32_t place = lanes->list6(record + 1, count, behind << buckets->bits);
     if (buckets->most == 1) { /* all answer alike, which need not wait for the place */
         uint32_t around = postern__packed_in(numbers, 1, 1, count);

@@ -25,8 +25,27 @@ static checkpoint mark(const postern_builder *builder) {
     return point;
 }
 
+/* Lists that were cut off cannot be had again. */
+static void forget_lists(postern__recent recent[POSTERN__RECENT], size_t count) {
+    for (size_t i = 0; i < POSTERN__RECENT; i++) {
+        if (recent[i].list.first + recent[i].list.count > count) recent[i] = (postern__recent){0};
+    }
+}
+
+static void forget_operators(postern_builder *builder, size_t count) {
+    postern__named *operators = &builder->operators[0][0][0];
+    for (size_t i = 0; i < sizeof builder->operators / sizeof *operators; i++) {
+        if (operators[i].name >= count) operators[i] = (postern__named){0, 0};
+    }
+}
+
 static void go_back(postern_builder *builder, const checkpoint *point) {
+    forget_lists(builder->actions, point->templates);
+    forget_lists(builder->callers, point->principals);
+    forget_operators(builder, point->names);
     postern__symbols_cut(&builder->keys, point->keys);
+    builder->list_hashes.count = point->rules;
+    builder->condition_hashes.count = point->conditions;
     builder->template_tables.room = point->room;
     builder->template_tables.most = point->most;
 #define CUT(name, type) builder->name.count = point->name;
@@ -39,6 +58,8 @@ void postern_builder_free(postern_builder *builder) {
     postern_allocator allocator = builder->allocator;
     postern__symbols_free(&builder->keys);
     postern__vector_free(&builder->api_arn);
+    postern__vector_free(&builder->list_hashes);
+    postern__vector_free(&builder->condition_hashes);
 #define FREE(name, type) postern__vector_free(&builder->name);
     POSTERN__TABLES(FREE)
 #undef FREE
@@ -116,6 +137,8 @@ postern_builder *postern_builder_new(const postern_options *options, postern_err
     POSTERN__TABLES(INIT)
 #undef INIT
     postern__vector_init(&builder->api_arn, 1, &allocator);
+    postern__vector_init(&builder->list_hashes, sizeof(postern__list_hashes), &allocator);
+    postern__vector_init(&builder->condition_hashes, sizeof(uint32_t), &allocator);
     postern__symbols_init(&builder->keys, &builder->names, &allocator);
     builder->template_tables = (postern__template_tables){
         .texts = &builder->texts, .variables = &builder->variables, .symbols = &builder->keys};
@@ -167,34 +190,40 @@ static bool fill_order(postern_builder *builder, uint32_t *denies) {
     return true;
 }
 
-/* The directory, of a set that is to have one. */
-static bool fill_directory(postern_builder *builder, postern_set *head) {
+/* The directory, of a set that is to have one, at the end of the block. */
+static bool add_directory(postern_builder *builder, postern_set *head, postern__vector *block) {
     postern__directory_tables tables = {
         .rules = POSTERN__AT(&builder->rules, postern__rule, 0),
+        .list_hashes = POSTERN__AT(&builder->list_hashes, postern__list_hashes, 0),
         .rule_count = builder->rules.count,
         .conditions = POSTERN__AT(&builder->conditions, postern__condition, 0),
+        .condition_hashes = POSTERN__AT(&builder->condition_hashes, uint32_t, 0),
         .condition_count = builder->conditions.count,
         .templates = POSTERN__AT(&builder->templates, postern__template, 0),
         .template_count = builder->templates.count,
         .principals = POSTERN__AT(&builder->principals, postern__principal, 0),
+        .principal_count = builder->principals.count,
         .operands = POSTERN__AT(&builder->operands, postern__operand, 0),
         .texts = builder->texts.items,
     };
     bool built = true;
-    builder->directory.count = 0;
     if (builder->indexing == POSTERN__INDEX_NEVER ||
         (builder->indexing == POSTERN__INDEX_BY_SIZE &&
          builder->rules.count < POSTERN__DIRECTORY_FROM)) {
         postern__directory_none(&tables);
     } else {
-        built = postern__directory_build(&tables, &builder->directory);
+        size_t offset = 0;
+        built = postern__directory_build(&tables, block, &offset);
+        head->directory.offset = (uint32_t)offset;
+        head->directory.count = (uint32_t)(block->count - offset);
     }
     head->marks = tables.marks;
     head->memos = tables.memos;
     return built;
 }
 
-/* Gives every table its place; the size of the whole, 0 when that is too much. */
+/* Gives every table but the directory its place; the size of all, 0 when that is
+ * too much. */
 static size_t place_tables(const postern_builder *builder, postern_set *set) {
     size_t size = sizeof *set;
 #define PLACE(table, type)                                       \
@@ -208,6 +237,33 @@ static size_t place_tables(const postern_builder *builder, postern_set *set) {
     return size;
 }
 
+/* Header and tables into the block, whose gaps are made zero. */
+static void fill(const postern_builder *builder, const postern_set *head, postern_set *set) {
+    size_t end = sizeof *set;
+    *set = *head;
+#define COPY(table, type)                                                                    \
+    if (builder->table.count > 0) {                                                          \
+        memset((char *)set + end, 0, set->table.offset - end);                               \
+        end = set->table.offset + builder->table.count * sizeof(type);                       \
+        memcpy((char *)set + set->table.offset, builder->table.items,                        \
+               builder->table.count * sizeof(type));                                         \
+    }
+    POSTERN__TABLES(COPY)
+#undef COPY
+}
+
+/* The block that becomes the set: the tables are copied into it when the
+ * directory, which notes things in them, is behind them. */
+static int build_block(postern_builder *builder, postern_set *head, postern__vector *block) {
+    size_t size = place_tables(builder, head);
+    if (size == 0) return POSTERN_LIMIT;
+    block->items = postern__alloc(&builder->allocator, size); /* all there is, in a small set */
+    if (block->items == NULL) return POSTERN_NO_MEMORY;
+    block->count = block->capacity = size;
+    if (!add_directory(builder, head, block)) return POSTERN_NO_MEMORY;
+    return block->count > POSTERN__SET_BYTES ? POSTERN_LIMIT : POSTERN_OK;
+}
+
 postern_set *postern_builder_build(postern_builder *builder, postern_error *error) {
     postern_set head = {.allocator = builder->allocator,
                         .policy_type = builder->policy_type,
@@ -216,7 +272,7 @@ postern_set *postern_builder_build(postern_builder *builder, postern_error *erro
                         .most = builder->template_tables.most};
     /* The keys keep their tables to themselves until now. */
     builder->symbols.count = builder->sorted.count = 0;
-    if (!fill_order(builder, &head.denies) || !fill_directory(builder, &head) ||
+    if (!fill_order(builder, &head.denies) ||
         postern__vector_push(&builder->symbols, builder->keys.symbols.items,
                              builder->keys.symbols.count) == NULL ||
         postern__vector_push(&builder->sorted, builder->keys.sorted.items,
@@ -224,25 +280,22 @@ postern_set *postern_builder_build(postern_builder *builder, postern_error *erro
         postern__no_memory(error);
         return NULL;
     }
-    head.size = place_tables(builder, &head);
-    if (head.size == 0) {
+    postern__vector block;
+    postern__vector_init(&block, 1, &builder->allocator);
+    int status = build_block(builder, &head, &block);
+    head.size = block.count;
+    postern_set *set = status == POSTERN_OK ? postern__vector_take(&block) : NULL;
+    if (set != NULL) {
+        fill(builder, &head, set);
+        set->principal_arn = postern_set_find_key(set, "aws:principalarn", 16);
+        return set;
+    }
+    postern__vector_free(&block);
+    if (status == POSTERN_LIMIT) {
         postern__fail(error, POSTERN_LIMIT, 0, 0, "more than %d bytes in a set: make several sets",
                       POSTERN__SET_BYTES);
-        return NULL;
-    }
-    postern_set *set = postern__alloc(&builder->allocator, (size_t)head.size);
-    if (set == NULL) {
+    } else {
         postern__no_memory(error);
-        return NULL;
     }
-    memset(set, 0, (size_t)head.size);
-    *set = head;
-#define COPY(table, type)                                                                  \
-    if (builder->table.count > 0)                                                          \
-        memcpy((char *)set + set->table.offset, builder->table.items,                      \
-               builder->table.count * sizeof(type));
-    POSTERN__TABLES(COPY)
-#undef COPY
-    set->principal_arn = postern_set_find_key(set, "aws:principalarn", 16);
-    return set;
+    return NULL;
 }

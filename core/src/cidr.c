@@ -96,12 +96,12 @@ static inline void prefetch_answers(const char *set, const struct part *part, ui
     if (part->answers == 0) return;
     if (part->ranked) {
         const postern__rank *ranks = postern__at_offset(set, part->answers);
-        POSTERN__PREFETCH(ranks + place / 32);
+        postern__fetch(ranks + place / 32);
     } else {
         const uint32_t *answers = postern__at_offset(set, part->answers);
         const uint32_t *first = answers + (size_t)place * part->answer / 32;
-        POSTERN__PREFETCH(first);
-        POSTERN__PREFETCH(first + LINE / sizeof *first);
+        postern__fetch(first);
+        postern__fetch(first + LINE / sizeof *first);
     }
 }
 

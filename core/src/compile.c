@@ -12,7 +12,7 @@ struct job {
 };
 
 static const postern_node *node_of(const struct job *job, uint32_t node) {
-    return postern_document_nodes(job->policy->document, NULL) + node;
+    return postern__document_node(job->policy->document, node);
 }
 
 static postern_span text_of(const struct job *job, uint32_t node) {
@@ -76,9 +76,8 @@ static int compile_action(const struct job *job, uint32_t node) {
     size_t start = builder->texts.count;
     postern__template template = {.variables = 0};
     if (!postern__glob_encode(text, &builder->texts)) return no_memory(job);
-    for (size_t i = start; i < builder->texts.count; i++) {
-        builder->texts.items[i] = (char)postern__lower((unsigned char)builder->texts.items[i]);
-    }
+    for (char *at = builder->texts.items + start; at < builder->texts.items + builder->texts.count; at++)
+        *at = (char)postern__lower((unsigned char)*at);
     template.glob = postern__glob_measure(builder->texts.items, start, builder->texts.count - start);
     return postern__vector_push(&builder->templates, &template, 1) != NULL ? POSTERN_OK
                                                                           : no_memory(job);
@@ -154,13 +153,21 @@ static int compile_incomplete(const struct job *job, uint32_t node, postern_span
     return status;
 }
 
+/* Those of an ARN, at most: what is in variables does not count. */
 static int count_colons(postern_span text, bool live) {
-    postern__arn parts;
     int colons = 0;
+    if (!live) {
+        for (size_t i = 0; colons < 5; i++, colons++) {
+            i = postern__span_find(text, i, ':');
+            if (i == text.length) break;
+        }
+        return colons;
+    }
+    postern__arn parts;
     if (postern__template_split(text, live, &parts)) return 5;
     for (size_t i = 0; i < text.length;) {
         postern__reference reference;
-        bool skip = live && postern__reference_scan(text, i, &reference);
+        bool skip = postern__reference_scan(text, i, &reference);
         if (!skip && text.text[i] == ':') colons++;
         i += skip ? reference.length : 1;
     }
@@ -189,13 +196,14 @@ static int compile_resource(const struct job *job, uint32_t node) {
                             POSTERN__QUOTE(text));
         if (status != POSTERN_OK) return status;
     }
-    if (job->policy->variables && has_early_variable(text)) {
+    bool live = job->policy->variables && postern__span_find(text, 0, '$') < text.length;
+    if (live && has_early_variable(text)) {
         int status = ATTACH(job, node, "variable in `%.*s%s` before the sixth part of the ARN: "
                                        "write that part out",
                             POSTERN__QUOTE(text));
         if (status != POSTERN_OK) return status;
     }
-    int colons = count_colons(text, job->policy->variables);
+    int colons = count_colons(text, live);
     if (colons < 5 && !postern__span_equal(text, POSTERN__SPAN("*"))) {
         return compile_incomplete(job, node, text, colons);
     }
@@ -235,10 +243,41 @@ static int compile_principal(const struct job *job, uint32_t node, postern__prin
     return explain_status(job, node, status);
 }
 
+/* A list just compiled, if it has been seen of late, is that one and stands no
+ * longer at the end of the tables. */
+static bool seen_of_late(postern__recent *recent, uint32_t hash, const postern__range *list) {
+    return recent->hash == hash && recent->list.count == list->count && list->count > 0;
+}
+
+static uint32_t share_principals(const struct job *job, size_t texts, postern__range *range) {
+    postern_builder *builder = job->builder;
+    const postern__principal *all = POSTERN__AT(&builder->principals, postern__principal, 0);
+    uint32_t hash = postern__sharing_hash_principals(all + range->first, range->count,
+                                                     builder->texts.items);
+    postern__recent *recent = &builder->callers[hash % POSTERN__RECENT];
+    bool same = seen_of_late(recent, hash, range);
+    for (uint32_t i = 0; same && i < range->count; i++) {
+        const postern__principal *old = &all[recent->list.first + i];
+        const postern__principal *new = &all[range->first + i];
+        same = old->kind == new->kind && old->text_length == new->text_length &&
+               postern__bytes_equal(builder->texts.items + old->text,
+                                    builder->texts.items + new->text, new->text_length);
+    }
+    if (same) {
+        builder->principals.count = range->first;
+        builder->texts.count = texts;
+        *range = recent->list;
+    } else {
+        *recent = (postern__recent){hash, *range};
+    }
+    return hash;
+}
+
 /* Principal is "*" or a map; both become one list. */
-static int compile_principals(const struct job *job, postern__rule *rule) {
+static int compile_principals(const struct job *job, postern__rule *rule, uint32_t *hash) {
     postern_builder *builder = job->builder;
     uint32_t node = job->draft->principal;
+    size_t texts = builder->texts.count;
     rule->principals.first = (uint32_t)builder->principals.count;
     if (node == 0) return POSTERN_OK;
     int status = POSTERN_OK;
@@ -258,6 +297,7 @@ static int compile_principals(const struct job *job, postern__rule *rule) {
         }
     }
     rule->principals.count = (uint32_t)builder->principals.count - rule->principals.first;
+    if (status == POSTERN_OK) *hash = share_principals(job, texts, &rule->principals);
     if (status == POSTERN_OK && rule->not_principal && rule->effect == POSTERN_ALLOW) {
         return ATTACH(job, node, "NotPrincipal with Allow: it never matches; use Principal with a "
                                  "condition instead");
@@ -402,7 +442,8 @@ static uint32_t uses_of(postern__operand_kind operand) {
     }
 }
 
-/* The operator's name as the language spells it, whatever the policy's case. */
+/* The operator's name as the language spells it, whatever the policy's case; kept
+ * once. */
 static int push_operator_name(const struct job *job, const postern__operator_name *name,
                               postern__condition *condition) {
     static const char *const prefixes[] = {"", "ForAllValues:", "ForAnyValue:"};
@@ -410,13 +451,20 @@ static int push_operator_name(const struct job *job, const postern__operator_nam
                              postern__operator_info_of(name->operator_id)->spelling,
                              name->if_exists ? "IfExists" : ""};
     postern__vector *names = &job->builder->names;
-    condition->name = (uint32_t)names->count;
-    for (int i = 0; i < 3; i++) {
-        if (postern__vector_push(names, pieces[i], strlen(pieces[i])) == NULL) {
-            return no_memory(job);
+    postern__named *known =
+        &job->builder->operators[name->operator_id][name->quantifier][name->if_exists];
+    if (known->length == 0) {
+        postern__named named = {(uint32_t)names->count, 0};
+        for (int i = 0; i < 3; i++) {
+            if (postern__vector_push(names, pieces[i], strlen(pieces[i])) == NULL) {
+                return no_memory(job);
+            }
         }
+        named.length = (uint32_t)names->count - named.name;
+        *known = named;
     }
-    condition->name_length = (uint32_t)names->count - condition->name;
+    condition->name = known->name;
+    condition->name_length = known->length;
     return POSTERN_OK;
 }
 
@@ -444,8 +492,13 @@ static int compile_condition(const struct job *job, uint32_t operator_node, uint
     status = compile_values(job, key_node + 1, &condition, &prefixes);
     postern__vector_free(&prefixes);
     if (status != POSTERN_OK) return status;
-    return postern__vector_push(&builder->conditions, &condition, 1) != NULL ? POSTERN_OK
-                                                                            : no_memory(job);
+    uint32_t hash = postern__sharing_hash_condition(
+        &condition, POSTERN__AT(&builder->operands, postern__operand, condition.first),
+        builder->texts.items);
+    return postern__vector_push(&builder->conditions, &condition, 1) != NULL &&
+                   postern__vector_push(&builder->condition_hashes, &hash, 1) != NULL
+               ? POSTERN_OK
+               : no_memory(job);
 }
 
 static int compile_conditions(const struct job *job, postern__rule *rule) {
@@ -464,6 +517,30 @@ static int compile_conditions(const struct job *job, postern__rule *rule) {
 }
 
 /* ---- Statement -----------------------------------------------------------*/
+
+static uint32_t share_actions(const struct job *job, size_t texts, postern__range *range) {
+    postern_builder *builder = job->builder;
+    const postern__template *all = POSTERN__AT(&builder->templates, postern__template, 0);
+    uint32_t hash = postern__sharing_hash_actions(all + range->first, range->count,
+                                                  builder->texts.items);
+    postern__recent *recent = &builder->actions[hash % POSTERN__RECENT];
+    bool same = seen_of_late(recent, hash, range);
+    for (uint32_t i = 0; same && i < range->count; i++) {
+        const postern__glob *old = &all[recent->list.first + i].glob;
+        const postern__glob *new = &all[range->first + i].glob;
+        same = old->length == new->length &&
+               postern__bytes_equal(builder->texts.items + old->code,
+                                    builder->texts.items + new->code, new->length);
+    }
+    if (same) {
+        builder->templates.count = range->first;
+        builder->texts.count = texts;
+        *range = recent->list;
+    } else {
+        *recent = (postern__recent){hash, *range};
+    }
+    return hash;
+}
 
 static int compile_list(const struct job *job, uint32_t node, int (*compile)(const struct job *, uint32_t),
                         postern__range *range) {
@@ -530,21 +607,26 @@ static int compile_statement(const struct job *job, uint32_t index) {
     if (draft->principal != 0) place_of(job, draft->principal, &rule.principal_line, &column);
     place_of(job, draft->action, &rule.action_line, &column);
     if (draft->resource != 0) place_of(job, draft->resource, &rule.resource_line, &column);
+    postern__list_hashes hashes = {0, 0};
     postern_span sid = {NULL, 0};
     if (draft->sid != 0) sid = text_of(job, draft->sid);
     int status = push_name(job, sid, &rule.sid, &rule.sid_length);
-    if (status == POSTERN_OK) status = compile_principals(job, &rule);
+    if (status == POSTERN_OK) status = compile_principals(job, &rule, &hashes.principals);
+    size_t texts = job->builder->texts.count;
     if (status == POSTERN_OK) {
         status = compile_list(job, draft->action, compile_action, &rule.actions);
     }
+    if (status == POSTERN_OK) hashes.actions = share_actions(job, texts, &rule.actions);
     if (status == POSTERN_OK && rule.has_resource) {
         status = compile_list(job, draft->resource, compile_resource, &rule.resources);
     }
     if (status == POSTERN_OK) status = check_type_rules(job, &rule);
     if (status == POSTERN_OK) status = compile_conditions(job, &rule);
     if (status != POSTERN_OK) return status;
-    return postern__vector_push(&job->builder->rules, &rule, 1) != NULL ? POSTERN_OK
-                                                                       : no_memory(job);
+    return postern__vector_push(&job->builder->rules, &rule, 1) != NULL &&
+                   postern__vector_push(&job->builder->list_hashes, &hashes, 1) != NULL
+               ? POSTERN_OK
+               : no_memory(job);
 }
 
 /* ---- Policy --------------------------------------------------------------*/

@@ -30,6 +30,14 @@ static bool strip_suffix(postern_span *name, postern_span suffix) {
     return true;
 }
 
+/* Of the spellings. */
+static const uint8_t lengths[] = {
+#define POSTERN__OPERATOR_LENGTH(id, spelling, negated, test, operand, variables) \
+    sizeof(spelling) - 1,
+    POSTERN__OPERATORS(POSTERN__OPERATOR_LENGTH)
+#undef POSTERN__OPERATOR_LENGTH
+};
+
 bool postern__operator_parse(postern_span name, postern__operator_name *out) {
     out->quantifier = POSTERN__PLAIN;
     if (strip_prefix(&name, POSTERN__SPAN("ForAllValues:"))) {
@@ -39,8 +47,9 @@ bool postern__operator_parse(postern_span name, postern__operator_name *out) {
     }
     out->if_exists = strip_suffix(&name, POSTERN__SPAN("IfExists"));
     for (uint32_t i = 0; i < POSTERN__OPERATOR_COUNT; i++) {
-        postern_span spelling = {infos[i].spelling, strlen(infos[i].spelling)};
-        if (postern__span_equal_folded(name, spelling)) {
+        if (name.length != lengths[i]) continue;
+        postern_span spelling = {infos[i].spelling, lengths[i]};
+        if (postern__span_equal(name, spelling) || postern__span_equal_folded(name, spelling)) {
             out->operator_id = i;
             return !(out->if_exists && i == POSTERN__OP_NULL);
         }

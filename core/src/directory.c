@@ -1,7 +1,8 @@
 #include "directory.h"
 
-#include <stddef.h>
 #include <stdlib.h>
+
+#include "known.h"
 
 struct key_slot {
     uint64_t key;
@@ -83,6 +84,8 @@ struct naming {
 
 struct building {
     postern__directory_tables *tables;
+    postern__vector notes;    /* of postern__code_note, for each template */
+    postern__vector keys;     /* for each principal: one that it has, 0 if none */
     postern__vector counters; /* how many mention a pattern or a key, nearly */
     postern__vector resources, actions; /* of postern__filing */
     postern__vector namings, always;
@@ -94,11 +97,17 @@ static uint32_t *counter_of(const struct building *building, uint64_t hash) {
                        (size_t)(hash >> 20) & (building->counters.count - 1));
 }
 
+static const postern__code_note *note_of(const struct building *building, uint32_t template) {
+    return POSTERN__AT(&building->notes, postern__code_note, template);
+}
+
+static uint64_t key_of(const struct building *building, uint32_t principal) {
+    return *POSTERN__AT(&building->keys, uint64_t, principal);
+}
+
 /* Told apart from the same text in another element. */
-static uint64_t template_hash(const struct building *building, const postern__template *template,
-                              postern_element element) {
-    return postern__text_hash(building->tables->texts + template->glob.code, template->glob.length,
-                     (uint64_t)element);
+static uint64_t pattern_hash(const postern__code_note *note, postern_element element) {
+    return (note->hash ^ (uint64_t)element << 32) * UINT64_C(0x9FB21C651E98DF25);
 }
 
 /* More than any element costs that a statement can be filed under. */
@@ -106,18 +115,23 @@ static uint32_t cost_of_all(const postern__directory_tables *tables) {
     return (uint32_t)tables->rule_count + 1;
 }
 
+/* At least `cost`, and what is mentioned as often as its counter says; statements
+ * that share a counter are no more than all. */
+static uint32_t higher_cost(const struct building *building, uint32_t cost, uint64_t hash) {
+    uint32_t count = *counter_of(building, hash), most = (uint32_t)building->tables->rule_count;
+    if (count > most) count = most;
+    return count > cost ? count : cost;
+}
+
 /* How many statements a request has to be tried with if this one is filed under
  * its resources or its actions: as many as share the most common of them. */
 static uint32_t cost_of_patterns(const struct building *building, postern__range range,
                                  postern_element element) {
-    const postern__directory_tables *tables = building->tables;
-    uint32_t cost = 0, all = cost_of_all(tables);
+    uint32_t cost = 0;
     for (uint32_t i = 0; i < range.count; i++) {
-        const postern__template *template = &tables->templates[range.first + i];
-        if (!postern__index_has_gram(tables->texts, &template->glob)) return all;
-        uint32_t count = *counter_of(building, template_hash(building, template, element));
-        if (count > tables->rule_count) count = (uint32_t)tables->rule_count;
-        if (count > cost) cost = count;
+        const postern__code_note *note = note_of(building, range.first + i);
+        if (note->width == 0) return cost_of_all(building->tables);
+        cost = higher_cost(building, cost, pattern_hash(note, element));
     }
     return cost;
 }
@@ -127,13 +141,10 @@ static uint32_t cost_of_principals(const struct building *building, const poster
     uint32_t cost = 0, all = cost_of_all(tables);
     if (!rule->has_principal || rule->not_principal) return all;
     for (uint32_t i = 0; i < rule->principals.count; i++) {
-        const postern__principal *principal = &tables->principals[rule->principals.first + i];
-        uint64_t keys[POSTERN__PRINCIPAL_KEYS];
-        if (principal->kind == POSTERN__NAMES_ANYONE) return all;
-        if (postern__principal_keys(principal, tables->texts, keys) == 0) continue;
-        uint32_t count = *counter_of(building, keys[0]);
-        if (count > tables->rule_count) count = (uint32_t)tables->rule_count;
-        if (count > cost) cost = count;
+        uint32_t number = rule->principals.first + i;
+        if (tables->principals[number].kind == POSTERN__NAMES_ANYONE) return all;
+        uint64_t key = key_of(building, number);
+        if (key != 0) cost = higher_cost(building, cost, key);
     }
     return cost;
 }
@@ -141,15 +152,32 @@ static uint32_t cost_of_principals(const struct building *building, const poster
 static void count_patterns(const struct building *building, postern__range range,
                            postern_element element) {
     for (uint32_t i = 0; i < range.count; i++) {
-        const postern__template *template = &building->tables->templates[range.first + i];
-        ++*counter_of(building, template_hash(building, template, element));
+        ++*counter_of(building, pattern_hash(note_of(building, range.first + i), element));
     }
+}
+
+/* What is asked of each template and each principal several times. */
+static bool take_notes(struct building *building) {
+    const postern__directory_tables *tables = building->tables;
+    postern__code_note *notes =
+        postern__vector_push(&building->notes, NULL, tables->template_count);
+    uint64_t *keys = postern__vector_push(&building->keys, NULL, tables->principal_count);
+    if (notes == NULL || keys == NULL) return false;
+    for (size_t i = 0; i < tables->template_count; i++) {
+        notes[i] = postern__code_note_of(tables->texts, &tables->templates[i].glob);
+    }
+    for (size_t i = 0; i < tables->principal_count; i++) {
+        uint64_t own[POSTERN__PRINCIPAL_KEYS];
+        uint32_t count = postern__principal_keys(&tables->principals[i], tables->texts, own);
+        keys[i] = count > 0 ? own[0] | 1 : 0; /* a bit that no counter is found by */
+    }
+    return true;
 }
 
 static bool count_mentions(struct building *building) {
     const postern__directory_tables *tables = building->tables;
-    size_t room = 1024;
-    while (room < 4 * (tables->template_count + tables->rule_count)) room *= 2;
+    size_t room = 1024; /* with less, many that are alone look as if they were not */
+    while (room < 4 * (tables->template_count + tables->principal_count)) room *= 2;
     if (postern__vector_push(&building->counters, NULL, room) == NULL) return false;
     memset(building->counters.items, 0, room * sizeof(uint32_t));
     for (size_t i = 0; i < tables->rule_count; i++) {
@@ -157,11 +185,8 @@ static bool count_mentions(struct building *building) {
         count_patterns(building, rule->actions, POSTERN_ELEMENT_ACTION);
         count_patterns(building, rule->resources, POSTERN_ELEMENT_RESOURCE);
         for (uint32_t k = 0; k < rule->principals.count; k++) {
-            uint64_t keys[POSTERN__PRINCIPAL_KEYS];
-            if (postern__principal_keys(&tables->principals[rule->principals.first + k],
-                                        tables->texts, keys) > 0) {
-                ++*counter_of(building, keys[0]);
-            }
+            uint64_t key = key_of(building, rule->principals.first + k);
+            if (key != 0) ++*counter_of(building, key);
         }
     }
     return true;
@@ -173,7 +198,8 @@ static bool file_patterns(const struct building *building, postern__vector *fili
                           postern__range range, uint32_t rule) {
     for (uint32_t i = 0; i < range.count; i++) {
         const postern__template *template = &building->tables->templates[range.first + i];
-        postern__filing filing = {template->glob, rule, template->variables};
+        postern__filing filing = {template->glob, *note_of(building, range.first + i), rule,
+                                  template->variables};
         if (postern__vector_push(filings, &filing, 1) == NULL) return false;
     }
     return true;
@@ -232,191 +258,6 @@ static bool file_rule(struct building *building, uint32_t number) {
     return file_patterns(building, &building->actions, rule->actions, number);
 }
 
-/* ---- Equal conditions and equal lists ------------------------------------*/
-
-static bool same_template(const postern__directory_tables *tables, const postern__template *a,
-                          const postern__template *b) {
-    if (a->variables != b->variables) return false;
-    /* Variables have numbers of their own, so codes with them differ; where the
-     * texts are equal, as the caller found, they say the same. */
-    if (a->variables > 0) return true;
-    return a->glob.length == b->glob.length &&
-           postern__bytes_equal(tables->texts + a->glob.code, tables->texts + b->glob.code,
-                                a->glob.length);
-}
-
-static bool same_operand(const postern__directory_tables *tables, uint32_t operator_id,
-                         const postern__operand *a, const postern__operand *b) {
-    if (a->usable != b->usable || a->length != b->length ||
-        !postern__bytes_equal(tables->texts + a->text, tables->texts + b->text, a->length)) {
-        return false;
-    }
-    if (!a->usable) return true;
-    switch (postern__operator_info_of(operator_id)->operand) {
-    case POSTERN__OPERAND_TEXT:
-    case POSTERN__OPERAND_FOLDED:
-    case POSTERN__OPERAND_PATTERN: return same_template(tables, &a->as.template, &b->as.template);
-    case POSTERN__OPERAND_ARNS:
-        for (uint32_t i = 0; i < POSTERN__ARN_PARTS; i++) {
-            if (!same_template(tables, &tables->templates[a->as.parts + i],
-                               &tables->templates[b->as.parts + i])) {
-                return false;
-            }
-        }
-        return true;
-    default: return true; /* read from the text alone */
-    }
-}
-
-static bool same_condition(const postern__directory_tables *tables, const postern__condition *a,
-                           const postern__condition *b) {
-    if (a->operator_id != b->operator_id || a->quantifier != b->quantifier ||
-        a->if_exists != b->if_exists || a->symbol != b->symbol || a->count != b->count) {
-        return false;
-    }
-    for (uint32_t i = 0; i < a->count; i++) {
-        if (!same_operand(tables, a->operator_id, &tables->operands[a->first + i],
-                          &tables->operands[b->first + i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static uint64_t condition_hash(const postern__directory_tables *tables,
-                               const postern__condition *condition) {
-    uint64_t hash = (uint64_t)condition->operator_id << 40 ^ (uint64_t)condition->symbol << 8 ^
-                    (uint64_t)condition->quantifier << 1 ^ condition->if_exists;
-    for (uint32_t i = 0; i < condition->count; i++) {
-        const postern__operand *operand = &tables->operands[condition->first + i];
-        hash = postern__text_hash(tables->texts + operand->text, operand->length, hash + 1);
-    }
-    return postern__text_hash(NULL, 0, hash);
-}
-
-static bool same_actions(const postern__directory_tables *tables, postern__range a,
-                         postern__range b) {
-    for (uint32_t i = 0; i < a.count; i++) {
-        if (!same_template(tables, &tables->templates[a.first + i],
-                           &tables->templates[b.first + i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static uint64_t actions_hash(const postern__directory_tables *tables, postern__range range) {
-    uint64_t hash = range.count;
-    for (uint32_t i = 0; i < range.count; i++) {
-        const postern__glob *glob = &tables->templates[range.first + i].glob;
-        hash = postern__text_hash(tables->texts + glob->code, glob->length, hash);
-    }
-    return hash;
-}
-
-static bool same_principals(const postern__directory_tables *tables, postern__range a,
-                            postern__range b) {
-    for (uint32_t i = 0; i < a.count; i++) {
-        const postern__principal *x = &tables->principals[a.first + i];
-        const postern__principal *y = &tables->principals[b.first + i];
-        if (x->kind != y->kind || x->text_length != y->text_length ||
-            !postern__bytes_equal(tables->texts + x->text, tables->texts + y->text,
-                                  x->text_length)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static uint64_t principals_hash(const postern__directory_tables *tables, postern__range range) {
-    uint64_t hash = range.count;
-    for (uint32_t i = 0; i < range.count; i++) {
-        const postern__principal *principal = &tables->principals[range.first + i];
-        hash = postern__text_hash(tables->texts + principal->text, principal->text_length, hash);
-    }
-    return hash;
-}
-
-static size_t table_room(size_t count) {
-    size_t room = 16;
-    while (room < 2 * count) room *= 2;
-    return room;
-}
-
-/* A list that statements have, and how lists of its kind are told apart. */
-struct list {
-    size_t member; /* of postern__rule: a range */
-    uint64_t (*hash)(const postern__directory_tables *tables, postern__range range);
-    bool (*same)(const postern__directory_tables *tables, postern__range a, postern__range b);
-};
-
-static postern__range *range_of(const struct list *list, postern__rule *rule) {
-    return (postern__range *)(void *)((char *)rule + list->member);
-}
-
-/* Lists that are equal become one, so that it stays in the caches. */
-static bool share_lists(postern__directory_tables *tables, const struct list *list,
-                        postern__vector *table) {
-    size_t room = table_room(tables->rule_count);
-    table->count = 0;
-    uint32_t *first = postern__vector_push(table, NULL, room);
-    if (first == NULL) return false;
-    memset(first, 0, room * sizeof *first);
-    for (uint32_t i = 0; i < tables->rule_count; i++) {
-        postern__range *range = range_of(list, &tables->rules[i]);
-        size_t at = (size_t)list->hash(tables, *range) & (room - 1);
-        for (; first[at] != 0; at = (at + 1) & (room - 1)) {
-            postern__range known = *range_of(list, &tables->rules[first[at] - 1]);
-            if (known.count != range->count || !list->same(tables, known, *range)) continue;
-            *range = known;
-            break;
-        }
-        if (first[at] == 0) first[at] = i + 1;
-    }
-    return true;
-}
-
-/* A list of conditions is another one's when those are equal and as they stand. */
-static void share_tests(postern__directory_tables *tables, const uint32_t *kind) {
-    for (uint32_t i = 0; i < tables->rule_count; i++) {
-        postern__rule *rule = &tables->rules[i];
-        const uint32_t *own = kind + rule->conditions.first;
-        uint32_t same = 0;
-        while (same < rule->conditions.count && own[same] == own[0] + same) same++;
-        if (same > 0 && same == rule->conditions.count) rule->tests = own[0];
-    }
-}
-
-/* Two walks: how many are equal to the first of their kind, then a number for
- * those that are many. Between them `memo` counts. */
-static bool share_conditions(postern__directory_tables *tables, postern__vector *table) {
-    size_t room = table_room(tables->condition_count);
-    table->count = 0;
-    uint32_t *first = postern__vector_push(table, NULL, room + tables->condition_count);
-    if (first == NULL) return false;
-    uint32_t *kind = first + room;
-    memset(first, 0, room * sizeof *first);
-    for (uint32_t i = 0; i < tables->condition_count; i++) {
-        postern__condition *conditions = tables->conditions;
-        size_t at = (size_t)condition_hash(tables, &conditions[i]) & (room - 1);
-        while (first[at] != 0 &&
-               !same_condition(tables, &conditions[first[at] - 1], &conditions[i])) {
-            at = (at + 1) & (room - 1);
-        }
-        if (first[at] == 0) first[at] = i + 1;
-        kind[i] = first[at] - 1;
-        conditions[i].memo = 0;
-        conditions[kind[i]].memo++;
-    }
-    for (uint32_t i = 0; i < tables->condition_count; i++) {
-        postern__condition *condition = &tables->conditions[i];
-        if (kind[i] != i) condition->memo = tables->conditions[kind[i]].memo;
-        else condition->memo = condition->memo >= POSTERN__SHARED_FROM ? ++tables->memos : 0;
-    }
-    share_tests(tables, kind);
-    return true;
-}
-
 /* ---- Laying out ----------------------------------------------------------*/
 
 static int by_key(const void *a, const void *b) {
@@ -425,13 +266,21 @@ static int by_key(const void *a, const void *b) {
     return (x->rule > y->rule) - (x->rule < y->rule);
 }
 
-/* `size` bytes at the end, eight by eight and zeroed; where they start, or 0. */
-static uint32_t claim(postern__vector *out, size_t size) {
-    size_t at = out->count, rounded = (size + 7) & ~(size_t)7;
+/* What is laid out, and where in it the directory starts. */
+struct layout {
+    postern__vector *out;
+    size_t start;
+};
+
+/* `size` bytes at the end, eight by eight and zeroed; where they start in the
+ * directory. False: out of memory. */
+static bool claim(const struct layout *layout, size_t size, uint32_t *at) {
+    postern__vector *out = layout->out;
+    size_t rounded = (size + 7) & ~(size_t)7;
+    *at = (uint32_t)(out->count - layout->start);
     char *bytes = postern__vector_push(out, NULL, rounded);
-    if (bytes == NULL) return 0;
-    memset(bytes, 0, rounded);
-    return (uint32_t)at;
+    if (bytes != NULL) memset(bytes, 0, rounded);
+    return bytes != NULL;
 }
 
 /* Keys into slots; a key has its statements one behind the other. */
@@ -453,49 +302,53 @@ static void fill_names(const struct building *building, char *base) {
     }
 }
 
-static bool lay_out_names(struct building *building, postern__vector *out) {
+static bool lay_out_names(struct building *building, const struct layout *layout) {
     struct head *head = &building->head;
     size_t count = building->namings.count;
     if (count == 0) return true;
     qsort(building->namings.items, count, sizeof(struct naming), by_key);
     while (((size_t)1 << head->slot_bits) < 2 * count) head->slot_bits++;
-    head->slots = claim(out, sizeof(struct key_slot) << head->slot_bits);
-    if (head->slots == 0) return false;
-    head->named = claim(out, count * sizeof(uint32_t));
-    if (head->named == 0) return false;
-    fill_names(building, out->items);
+    if (!claim(layout, sizeof(struct key_slot) << head->slot_bits, &head->slots) ||
+        !claim(layout, count * sizeof(uint32_t), &head->named)) {
+        return false;
+    }
+    fill_names(building, layout->out->items + layout->start);
     return true;
 }
 
 static bool lay_out_index(const struct building *building, const postern__vector *filings,
-                          postern__vector *out, uint32_t *start, postern__index_figures *figures) {
+                          const struct layout *layout, uint32_t *start,
+                          postern__index_figures *figures) {
     size_t offset = 0;
     if (filings->count == 0) return true;
     if (!postern__index_build(building->tables->texts, POSTERN__AT(filings, postern__filing, 0),
-                              filings->count, out, &offset)) {
+                              filings->count, layout->out, &offset)) {
         return false;
     }
-    *start = (uint32_t)offset;
-    *figures = postern__index_figures_of(out->items + offset);
+    *start = (uint32_t)(offset - layout->start);
+    *figures = postern__index_figures_of(layout->out->items + offset);
     return true;
 }
 
-static bool lay_out(struct building *building, postern__vector *out) {
+static bool lay_out(struct building *building, postern__vector *out, size_t *offset) {
     struct head *head = &building->head;
-    claim(out, sizeof *head);
-    if (out->count == 0 ||
-        !lay_out_index(building, &building->resources, out, &head->resources,
+    size_t padding = (8 - out->count % 8) % 8, size = building->always.count * sizeof(uint32_t);
+    uint32_t at;
+    if (postern__vector_push(out, "\0\0\0\0\0\0\0", padding) == NULL) return false;
+    struct layout layout = {out, out->count};
+    if (!claim(&layout, sizeof *head, &at) ||
+        !lay_out_index(building, &building->resources, &layout, &head->resources,
                        &head->figures.resources) ||
-        !lay_out_index(building, &building->actions, out, &head->actions,
+        !lay_out_index(building, &building->actions, &layout, &head->actions,
                        &head->figures.actions) ||
-        !lay_out_names(building, out)) {
+        !lay_out_names(building, &layout) || !claim(&layout, size, &head->always) ||
+        out->count - layout.start > UINT32_MAX) {
         return false;
     }
-    size_t size = building->always.count * sizeof(uint32_t);
-    head->always = claim(out, size);
-    if (head->always == 0 || out->count > UINT32_MAX) return false;
-    if (size > 0) memcpy(out->items + head->always, building->always.items, size);
-    memcpy(out->items, head, sizeof *head);
+    char *base = out->items + layout.start;
+    if (size > 0) memcpy(base + head->always, building->always.items, size);
+    memcpy(base, head, sizeof *head);
+    *offset = layout.start;
     return true;
 }
 
@@ -509,24 +362,26 @@ void postern__directory_none(postern__directory_tables *tables) {
     for (size_t i = 0; i < tables->condition_count; i++) tables->conditions[i].memo = 0;
 }
 
-bool postern__directory_build(postern__directory_tables *tables, postern__vector *out) {
-    static const struct list actions = {offsetof(postern__rule, actions), actions_hash,
-                                        same_actions};
-    static const struct list principals = {offsetof(postern__rule, principals), principals_hash,
-                                           same_principals};
+bool postern__directory_build(postern__directory_tables *tables, postern__vector *out,
+                              size_t *offset) {
     struct building building = {.tables = tables};
+    postern__vector known;
+    postern__vector_init(&known, sizeof(postern__known), &out->allocator);
+    postern__vector_init(&building.notes, sizeof(postern__code_note), &out->allocator);
+    postern__vector_init(&building.keys, sizeof(uint64_t), &out->allocator);
     postern__vector_init(&building.counters, sizeof(uint32_t), &out->allocator);
     postern__vector_init(&building.resources, sizeof(postern__filing), &out->allocator);
     postern__vector_init(&building.actions, sizeof(postern__filing), &out->allocator);
     postern__vector_init(&building.namings, sizeof(struct naming), &out->allocator);
     postern__vector_init(&building.always, sizeof(uint32_t), &out->allocator);
     tables->marks = tables->memos = 0;
-    bool built = count_mentions(&building);
+    bool built = take_notes(&building) && count_mentions(&building);
     for (uint32_t i = 0; built && i < tables->rule_count; i++) built = file_rule(&building, i);
-    built = built && lay_out(&building, out) &&
-            share_lists(tables, &actions, &building.counters) &&
-            share_lists(tables, &principals, &building.counters) &&
-            share_conditions(tables, &building.counters);
+    built = built && lay_out(&building, out, offset) &&
+            postern__sharing_lists(tables, &known) && postern__sharing_conditions(tables, &known);
+    postern__vector_free(&known);
+    postern__vector_free(&building.notes);
+    postern__vector_free(&building.keys);
     postern__vector_free(&building.counters);
     postern__vector_free(&building.resources);
     postern__vector_free(&building.actions);

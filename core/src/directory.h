@@ -21,36 +21,19 @@
 #ifndef POSTERN_DIRECTORY_H
 #define POSTERN_DIRECTORY_H
 
-#include "index.h"
-#include "set.h"
+#include "sharing.h"
 
 enum {
     /* Statements from which on a set has one. Measured, a decision takes 0.8 of
      * the time of trying each at 2 statements, 0.4 to 0.6 at 6, 0.25 to 0.6 at 8
      * (`make bench`); below that it is not worth the bytes. */
-    POSTERN__DIRECTORY_FROM = 8,
-    /* Equal conditions from which on their answer is kept for a request. */
-    POSTERN__SHARED_FROM = 4
+    POSTERN__DIRECTORY_FROM = 8
 };
 
-/* The tables of a set that is being built. Numbers that the directory needs are
- * written into rules and conditions. */
-typedef struct postern__directory_tables {
-    postern__rule *rules;
-    size_t rule_count;
-    postern__condition *conditions;
-    size_t condition_count;
-    const postern__template *templates;
-    size_t template_count;
-    const postern__principal *principals;
-    const postern__operand *operands;
-    const char *texts;
-    uint32_t marks, memos; /* out: how many there are */
-} postern__directory_tables;
-
-/* Appends a directory to an empty vector of bytes. False: out of memory, or
- * 4 GiB. */
-bool postern__directory_build(postern__directory_tables *tables, postern__vector *out);
+/* Appends a directory to a vector of bytes, at an `offset` divisible by eight.
+ * False: out of memory, or 4 GiB. */
+bool postern__directory_build(postern__directory_tables *tables, postern__vector *out,
+                              size_t *offset);
 
 /* As if none were built: no statement has a mark, no condition a memo. */
 void postern__directory_none(postern__directory_tables *tables);

@@ -47,10 +47,6 @@ const char *postern_document_source(const postern_document *document, size_t *le
     return document->texts.items;
 }
 
-postern_span postern__document_text(const postern_document *document, const postern_node *node) {
-    return (postern_span){document->texts.items + node->text, node->length};
-}
-
 postern_span postern__document_raw(const postern_document *document, const postern_node *node) {
     return (postern_span){document->texts.items + node->start, node->end - node->start};
 }
@@ -73,15 +69,34 @@ postern__place postern__place_after(postern__place from, const char *text, size_
     return from;
 }
 
+/* How many bytes from the start are ASCII and no newline. */
+static uint32_t count_plain(const char *source, uint32_t length) {
+    const uint64_t tops = POSTERN__EACH_BYTE(0x80);
+    uint32_t at = 0;
+    for (; length - at >= POSTERN__WORD; at += POSTERN__WORD) {
+        uint64_t word = postern__word_at(source + at);
+        /* Of ASCII only one below what is taken from it gets a top bit here. */
+        uint64_t other = (word ^ POSTERN__EACH_BYTE('\n')) - POSTERN__EACH_BYTE(1);
+        if (((word | other) & tops) != 0) break;
+    }
+    while (at < length && source[at] != '\n' && ((unsigned char)source[at] & 0x80) == 0) at++;
+    return at;
+}
+
 bool postern__document_end(postern_document *document) {
     size_t count = document->length / PLACE_STEP;
-    if (count == 0) return true;
+    document->plain = count_plain(document->texts.items, document->length);
+    if (count == 0 || document->plain == document->length) return true;
     document->places_size = count * sizeof *document->places;
     document->places = postern__alloc(&document->allocator, document->places_size);
     if (document->places == NULL) return false;
     const char *source = document->texts.items;
-    postern__place at = {1, 1};
-    for (size_t i = 0; i < count; i++) {
+    size_t plain = document->plain / PLACE_STEP;
+    for (size_t i = 0; i < plain; i++) {
+        document->places[i] = (postern__place){1, (uint32_t)(i + 1) * PLACE_STEP + 1};
+    }
+    postern__place at = {1, (uint32_t)plain * PLACE_STEP + 1};
+    for (size_t i = plain; i < count; i++) {
         at = postern__place_after(at, source + i * PLACE_STEP, PLACE_STEP);
         document->places[i] = at;
     }
@@ -92,6 +107,11 @@ void postern_document_place(const postern_document *document, uint32_t offset, u
                             uint32_t *column) {
     const char *source = document->texts.items;
     if (offset > document->length) offset = document->length;
+    if (offset <= document->plain) {
+        *line = 1;
+        *column = offset + 1;
+        return;
+    }
     while (offset < document->length && postern__point_continues(source[offset])) offset--;
     uint32_t step = offset / PLACE_STEP;
     postern__place at = step == 0 ? (postern__place){1, 1} : document->places[step - 1];

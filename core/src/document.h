@@ -34,6 +34,7 @@ struct postern_document {
     postern__vector nodes;
     postern__vector texts;
     uint32_t length;        /* of the source */
+    uint32_t plain;         /* so many bytes of it are ASCII and one line */
     postern__place *places; /* see document.c */
     size_t places_size;
 };
@@ -55,8 +56,16 @@ bool postern__document_repeated(const postern_document *document, uint32_t objec
 /* The place `length` bytes after `from`, which is the place of `text`. */
 postern__place postern__place_after(postern__place from, const char *text, size_t length);
 
+static inline const postern_node *postern__document_node(const postern_document *document,
+                                                         uint32_t node) {
+    return POSTERN__AT(&document->nodes, postern_node, node);
+}
+
 /* A string node's unescaped text. */
-postern_span postern__document_text(const postern_document *document, const postern_node *node);
+static inline postern_span postern__document_text(const postern_document *document,
+                                                  const postern_node *node) {
+    return (postern_span){document->texts.items + node->text, node->length};
+}
 
 /* The node's text in the source, as written. */
 postern_span postern__document_raw(const postern_document *document, const postern_node *node);

@@ -5,6 +5,10 @@
 bool postern__glob_encode(postern_span pattern, postern__vector *code) {
     unsigned char *out = postern__vector_push(code, pattern.text, pattern.length);
     if (out == NULL) return false;
+    if (postern__span_find(pattern, 0, '*') == pattern.length &&
+        postern__span_find(pattern, 0, '?') == pattern.length) {
+        return true;
+    }
     for (size_t i = 0; i < pattern.length; i++) {
         if (out[i] == '*') out[i] = POSTERN__RUN;
         if (out[i] == '?') out[i] = POSTERN__ONE;

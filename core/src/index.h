@@ -29,34 +29,7 @@
 #ifndef POSTERN_INDEX_H
 #define POSTERN_INDEX_H
 
-#include "glob.h"
-
-/* A pattern to file, and the number it is found by. A code with variables (see
- * template.h) is found whenever it may match. */
-typedef struct postern__filing {
-    postern__glob glob;
-    uint32_t id;
-    uint32_t variables;
-} postern__filing;
-
-/* What the patterns came to. `rest` and `floating` are what a search pays for
- * whatever the text is. */
-typedef struct postern__index_figures {
-    uint32_t patterns; /* different ones */
-    uint32_t places;   /* fixed ones, each probed once */
-    uint32_t floating; /* patterns whose gram floats, */
-    uint32_t everywhere; /* of those, the ones with one that begins with no `:` or `/` */
-    uint32_t rest;     /* patterns without a gram: tried always */
-} postern__index_figures;
-
-/* Whether a code has a gram to be filed under. */
-bool postern__index_has_gram(const char *block, const postern__glob *glob);
-
-/* Appends an index of `count` patterns, whose codes are in `block`, to a vector
- * of bytes, at an `offset` divisible by eight. The codes have to stay where they
- * are within the block. False: out of memory. */
-bool postern__index_build(const char *block, const postern__filing *filings, size_t count,
-                          postern__vector *out, size_t *offset);
+#include "gram.h"
 
 /* Gets the ids of one pattern. `sure`: it matches; else it may, and only its
  * variables will tell. */

@@ -5,6 +5,7 @@
 #define POSTERN_LANES_H
 
 #include "simd.h"
+#include "word.h"
 
 #if POSTERN__X86_PATHS
 #include <immintrin.h>
@@ -293,11 +294,9 @@ static const postern__lanes postern__avx512_lanes = {
 #if defined(__GNUC__)
 #define POSTERN__FOR_EACH_PATH static inline __attribute__((always_inline))
 #define POSTERN__APART static __attribute__((noinline))
-#define POSTERN__PREFETCH(at) __builtin_prefetch(at)
 #else
 #define POSTERN__FOR_EACH_PATH static inline
 #define POSTERN__APART static
-#define POSTERN__PREFETCH(at) ((void)(at))
 #endif
 
 #endif

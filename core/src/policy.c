@@ -54,7 +54,7 @@ static const char *const kind_names[] = {"null",     "a boolean", "a boolean", "
 /* ---- Errors --------------------------------------------------------------*/
 
 static const postern_node *node_at(const postern__policy *policy, uint32_t node) {
-    return postern_document_nodes(policy->document, NULL) + node;
+    return postern__document_node(policy->document, node);
 }
 
 static postern_span text_of(const postern__policy *policy, uint32_t node) {
@@ -308,6 +308,7 @@ static int take_member(const postern__policy *policy, postern__draft *draft, uin
                           NULL};
     postern_span member = text_of(policy, name);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (member.length == 0 || member.text[0] != names[i][0]) continue;
         if (!postern__span_equal(member, (postern_span){names[i], strlen(names[i])})) continue;
         if (slots[i] == NULL) return POSTERN_OK; /* Effect is read on its own */
         if (*slots[i] != 0) {

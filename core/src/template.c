@@ -2,6 +2,8 @@
 
 #include <limits.h>
 
+enum { ARN_COLONS = 5 }; /* before the sixth part */
+
 /* ---- Syntax --------------------------------------------------------------*/
 
 static bool is_key_character(char c) {
@@ -92,16 +94,44 @@ static int push_variable(postern__template_tables *tables, const postern__refere
 }
 
 /* What a byte may be besides text. */
-enum { MAY_BE_WILDCARD = 1, MAY_BE_REFERENCE = 2, MAY_BE_COLON = 4 };
+enum { MAY_BE_WILDCARD = 1, MAY_BE_REFERENCE = 2 };
 
 static const unsigned char may_be[UCHAR_MAX + 1] = {
-    ['*'] = MAY_BE_WILDCARD, ['?'] = MAY_BE_WILDCARD, ['$'] = MAY_BE_REFERENCE, [':'] = MAY_BE_COLON};
+    ['*'] = MAY_BE_WILDCARD, ['?'] = MAY_BE_WILDCARD, ['$'] = MAY_BE_REFERENCE};
 
-/* How many bytes from `at` are text and nothing else. */
-static size_t plain_run(postern_span text, size_t at, unsigned looked_for) {
-    size_t end = at;
-    while (end < text.length && (may_be[(unsigned char)text.text[end]] & looked_for) == 0) end++;
-    return end - at;
+/* Not 0 where a word has a `*`, `?` or `$`, or a byte that is not ASCII. Of ASCII
+ * bytes only one below what is taken from it gets its top bit set, or borrows. */
+static uint64_t specials_of(uint64_t word) {
+    uint64_t run = (word ^ POSTERN__EACH_BYTE('*')) - POSTERN__EACH_BYTE(1);
+    uint64_t one = (word ^ POSTERN__EACH_BYTE('?')) - POSTERN__EACH_BYTE(1);
+    uint64_t reference = (word ^ POSTERN__EACH_BYTE('$')) - POSTERN__EACH_BYTE(1);
+    return (run | one | reference | word) & POSTERN__EACH_BYTE(0x80);
+}
+
+/* Where text and nothing else ends that starts at `at`. */
+static size_t plain_end(postern_span text, size_t at, unsigned looked_for) {
+    while (text.length - at >= POSTERN__WORD &&
+           specials_of(postern__word_at(text.text + at)) == 0) {
+        at += POSTERN__WORD;
+    }
+    while (at < text.length && (may_be[(unsigned char)text.text[at]] & looked_for) == 0) at++;
+    return at;
+}
+
+/* The same before the sixth part of an ARN: also behind the fifth colon. */
+static size_t plain_end_of_part(postern_span text, size_t at, unsigned looked_for,
+                                unsigned *colons) {
+    for (; text.length - at >= POSTERN__WORD; at += POSTERN__WORD) {
+        uint64_t word = postern__word_at(text.text + at);
+        unsigned more = postern__tops_count(postern__word_finds(word, ':'));
+        if (specials_of(word) != 0 || *colons + more >= ARN_COLONS) break;
+        *colons += more;
+    }
+    for (; at < text.length && *colons < ARN_COLONS; at++) {
+        if ((may_be[(unsigned char)text.text[at]] & looked_for) != 0) break;
+        *colons += text.text[at] == ':';
+    }
+    return at;
 }
 
 static unsigned char encode_byte(char c, postern__template_mode mode, unsigned colons,
@@ -116,22 +146,24 @@ static unsigned char encode_byte(char c, postern__template_mode mode, unsigned c
 /* Writes the code of `text` to `out`, which has room for 2 bytes a byte. */
 static int encode(postern__template_tables *tables, postern_span text, postern__template_mode mode,
                   bool live, unsigned char *out, size_t *length, uint32_t *variables) {
-    postern__arn parts;
-    bool whole = mode != POSTERN__ARN || postern__template_split(text, live, &parts);
-    unsigned colons = 0;
+    unsigned colons = mode == POSTERN__ARN ? 0 : ARN_COLONS;
     size_t n = 0, text_until = 0; /* a reference that stays text ends there */
-    unsigned looked_for = (mode == POSTERN__TEXT ? 0 : MAY_BE_WILDCARD) | (live ? MAY_BE_REFERENCE : 0) |
-                          (mode == POSTERN__ARN ? MAY_BE_COLON : 0);
+    unsigned looked_for =
+        (mode == POSTERN__TEXT ? 0 : MAY_BE_WILDCARD) | (live ? MAY_BE_REFERENCE : 0);
     for (size_t i = 0; i < text.length;) {
-        size_t run = plain_run(text, i, looked_for);
-        memcpy(out + n, text.text + i, run);
-        n += run;
-        i += run;
-        if (i == text.length) break;
+        /* The colons of a reference do not count. */
+        postern_span here = {text.text, i < text_until ? text_until : text.length};
+        bool counts = colons < ARN_COLONS && i >= text_until;
+        size_t end = counts ? plain_end_of_part(here, i, looked_for, &colons)
+                            : plain_end(here, i, looked_for);
+        memcpy(out + n, text.text + i, end - i);
+        n += end - i;
+        i = end;
+        if (i == here.length || (counts && colons == ARN_COLONS)) continue;
         postern__reference reference;
         if (live && i >= text_until && text.text[i] == '$' &&
             postern__reference_scan(text, i, &reference)) {
-            if (reference.escape != 0 || (whole && (mode != POSTERN__ARN || colons >= 5))) {
+            if (reference.escape != 0 || colons == ARN_COLONS) {
                 if (reference.escape != 0) {
                     out[n++] = (unsigned char)reference.escape;
                 } else {
@@ -146,10 +178,7 @@ static int encode(postern__template_tables *tables, postern_span text, postern__
             text_until = i + reference.length;
         }
         bool ends_segment = i + 1 == text.length || text.text[i + 1] == ':';
-        out[n++] = encode_byte(text.text[i], mode, colons, ends_segment);
-        if (text.text[i] == ':' && i >= text_until) colons++;
-        if (colons == 5) looked_for &= ~(unsigned)MAY_BE_COLON;
-        i++;
+        out[n++] = encode_byte(text.text[i++], mode, colons, ends_segment);
     }
     *length = n;
     return POSTERN_OK;

@@ -71,6 +71,15 @@ static inline size_t postern__word_search(postern_span text, size_t from, char c
     return from;
 }
 
+/* Asks for memory that will be read soon. */
+static inline void postern__fetch(const void *at) {
+#if defined(__GNUC__)
+    __builtin_prefetch(at);
+#else
+    (void)at;
+#endif
+}
+
 /* How many bytes of a word have their top bit set. */
 static inline unsigned postern__tops_count(uint64_t tops) {
     return (unsigned)((tops >> 7 & POSTERN__EACH_BYTE(1)) * POSTERN__EACH_BYTE(1) >> 56);

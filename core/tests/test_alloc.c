@@ -146,7 +146,30 @@ static void sizes_cannot_wrap(void) {
     }
 }
 
+/* What is taken is as large as what was pushed, and the vector begins anew; where
+ * memory runs out it keeps what it has. */
+static void what_is_taken_fits(void) {
+    for (size_t count = 1; count <= 64; count++) {
+        postern__failing_alloc failing;
+        postern__failing_alloc_init(&failing, 0);
+        postern__vector vector;
+        postern__vector_init(&vector, sizeof(size_t), &failing.allocator);
+        for (size_t i = 0; i < count; i++) postern__vector_push(&vector, &i, 1);
+        failing.fail_at = failing.allocations + 1;
+        size_t *items = vector.count < vector.capacity ? postern__vector_take(&vector) : NULL;
+        CHECK(items == NULL && vector.count == count);
+        failing.fail_at = 0;
+        items = postern__vector_take(&vector);
+        CHECK(items != NULL && failing.live == count * sizeof *items);
+        CHECK(vector.items == NULL && vector.count == 0 && vector.capacity == 0);
+        for (size_t i = 0; items != NULL && i < count; i++) CHECK(items[i] == i);
+        postern__free(&failing.allocator, items, count * sizeof *items);
+        CHECK(failing.live == 0);
+    }
+}
+
 TEST_MAIN(RUN(null_means_malloc); RUN(own_allocator_is_used); RUN(free_takes_null);
           RUN(vector_grows_and_keeps); RUN(push_takes_several_and_none);
           RUN(pushing_none_on_nothing_succeeds); RUN(reserve_makes_room_once);
-          RUN(failed_push_changes_nothing); RUN(sizes_cannot_wrap))
+          RUN(failed_push_changes_nothing); RUN(sizes_cannot_wrap);
+          RUN(what_is_taken_fits))

@@ -1,78 +1,7 @@
 #include "index.h"
 
-#include <stdlib.h>
-
-#include "failing_alloc.h"
-#include "inputs.h"
+#include "shelf.h"
 #include "test.h"
-
-/* ---- Patterns and their index ------------------------------------------- */
-
-struct shelf {
-    postern__vector codes, filings, index;
-    size_t offset;
-};
-
-static void shelf_init(struct shelf *shelf, const postern_allocator *allocator) {
-    postern_allocator own = postern__allocator(allocator);
-    postern__vector_init(&shelf->codes, 1, &own);
-    postern__vector_init(&shelf->filings, sizeof(postern__filing), &own);
-    postern__vector_init(&shelf->index, 1, &own);
-    /* Codes are offsets in a block, and an index is not its first bytes. */
-    if (postern__vector_push(&shelf->codes, "*zz", 3) == NULL ||
-        postern__vector_push(&shelf->index, "abc", 3) == NULL) {
-        abort();
-    }
-}
-
-static void shelf_free(struct shelf *shelf) {
-    postern__vector_free(&shelf->codes);
-    postern__vector_free(&shelf->filings);
-    postern__vector_free(&shelf->index);
-}
-
-static void file_code(struct shelf *shelf, size_t start, uint32_t id, uint32_t variables) {
-    postern__filing filing = {.id = id, .variables = variables};
-    filing.glob = postern__glob_measure(shelf->codes.items, start, shelf->codes.count - start);
-    if (postern__vector_push(&shelf->filings, &filing, 1) == NULL) abort();
-}
-
-static void file(struct shelf *shelf, postern_span pattern, uint32_t id) {
-    size_t start = shelf->codes.count;
-    if (!postern__glob_encode(pattern, &shelf->codes)) abort();
-    file_code(shelf, start, id, 0);
-}
-
-static bool build(struct shelf *shelf) {
-    return postern__index_build(shelf->codes.items,
-                                POSTERN__AT(&shelf->filings, postern__filing, 0),
-                                shelf->filings.count, &shelf->index, &shelf->offset);
-}
-
-static const char *index_of(const struct shelf *shelf) {
-    return shelf->index.items + shelf->offset;
-}
-
-/* How often each id was found; those that are only possible count 100. */
-enum { MOST_IDS = 6000 };
-
-static void note(void *context, const uint32_t *ids, uint32_t count, bool sure) {
-    uint32_t *found = context;
-    for (uint32_t i = 0; i < count; i++) found[ids[i]] += sure ? 1 : 100;
-}
-
-static const uint32_t *find(const struct shelf *shelf, postern_span text) {
-    static uint32_t found[MOST_IDS];
-    memset(found, 0, sizeof found);
-    /* Nothing behind the text, so that a byte read too far is noticed. */
-    char *copy = malloc(text.length > 0 ? text.length : 1);
-    if (copy == NULL) abort();
-    if (text.length > 0) memcpy(copy, text.text, text.length);
-    postern__index_find(index_of(shelf), shelf->codes.items, (postern_span){copy, text.length},
-                        note, found);
-    free(copy);
-    return found;
-}
 
 /* ---- Examples ------------------------------------------------------------ */
 
@@ -153,18 +82,6 @@ static void an_index_may_be_moved(void) {
 
 /* ---- Against trying each ------------------------------------------------- */
 
-struct text_buffer {
-    char text[256];
-    size_t length;
-};
-
-static void append(struct text_buffer *out, const char *piece) {
-    size_t length = strlen(piece);
-    if (out->length + length > sizeof out->text) return;
-    memcpy(out->text + out->length, piece, length);
-    out->length += length;
-}
-
 struct flavour {
     const char *const *patterns;
     const char *const *texts;
@@ -203,29 +120,6 @@ static void append_instance(struct text_buffer *out, postern_span pattern,
     }
 }
 
-/* Every pattern is found exactly as often as it is there, and no other. */
-static size_t compare(const struct shelf *shelf, postern_span text) {
-    const uint32_t *found = find(shelf, text);
-    static uint32_t expected[MOST_IDS];
-    size_t matched = 0;
-    memset(expected, 0, sizeof expected);
-    for (size_t i = 0; i < shelf->filings.count; i++) {
-        const postern__filing *filing = POSTERN__AT(&shelf->filings, postern__filing, i);
-        bool matches = postern__glob_match(&filing->glob, shelf->codes.items, text);
-        expected[filing->id] += matches;
-        matched += matches;
-    }
-    bool same = memcmp(found, expected, sizeof expected) == 0;
-    CHECK(same);
-    for (uint32_t i = 0; i < MOST_IDS && !same; i++) {
-        if (found[i] == expected[i]) continue;
-        fprintf(stderr, "    %u: %u, not %u, in `%.*s`\n", i, found[i], expected[i],
-                (int)text.length, text.text);
-        break;
-    }
-    return matched;
-}
-
 static void compare_random(const struct flavour *flavour, size_t count, size_t texts) {
     struct shelf shelf;
     struct text_buffer *patterns = calloc(count, sizeof *patterns);
@@ -261,57 +155,6 @@ static void finds_what_trying_each_finds(void) {
                 compare_random(&flavours[f], counts[c], 40);
             }
         }
-    }
-}
-
-/* Many patterns that tell apart far from the start, near the end, or in a
- * middle that repeats. */
-static void grams_are_chosen_where_patterns_differ(void) {
-    static const struct {
-        const char *format;
-        uint32_t floating, everywhere, places;
-    } rows[] = {
-        {"arn:aws:execute-api:eu-central-1:111122223333:api%05u/live/GET/*", 0, 0, 2},
-        {"*:some/role-%05u", 0, 0, 1},
-        {"*:some/role-%05u/*", 1000, 1000, 0},
-        {"*:%05u/role/*", 1000, 0, 0}, /* behind a delimiter */
-        {"*:a%05ub*", 1000, 0, 0},     /* which the last of eight bytes tells apart */
-        {"*/%04u*", 1000, 0, 0},       /* and narrow */
-        {"%05u", 0, 0, 2}, /* 4 bytes of 5 */
-        {"arn:aws:s3:::a-very-long-bucket-name-that-takes-up-all-the-room-that-there-is/and-then-"
-         "a-path-that-goes-on-and-on-and-on-for-as-long-as-it-can/%05u/*",
-         0, 0, 2},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct shelf shelf;
-        char text[256];
-        shelf_init(&shelf, NULL);
-        for (uint32_t k = 0; k < 1000; k++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-            snprintf(text, sizeof text, rows[i].format, k * 7);
-#pragma GCC diagnostic pop
-            file(&shelf, span(text), k);
-        }
-        CHECK(build(&shelf));
-        postern__index_figures figures = postern__index_figures_of(index_of(&shelf));
-        CHECK_ROW(figures.patterns == 1000 && figures.rest == 0, rows[i].format);
-        CHECK_ROW(figures.floating == rows[i].floating, rows[i].format);
-        CHECK_ROW(figures.everywhere == rows[i].everywhere, rows[i].format);
-        CHECK_ROW(figures.places <= rows[i].places, rows[i].format);
-        CHECK_ROW(figures.places > 0 || figures.floating > 0, rows[i].format);
-        for (uint32_t k = 0; k < 40; k++) {
-            const postern__filing *filing = POSTERN__AT(&shelf.filings, postern__filing, k * 25);
-            struct text_buffer instance = {.length = 0};
-            postern_span code = {shelf.codes.items + filing->glob.code, filing->glob.length};
-            for (size_t c = 0; c < code.length; c++) {
-                char byte[2] = {code.text[c], '\0'};
-                append(&instance, (unsigned char)byte[0] == POSTERN__RUN ? "1/some/role-" : byte);
-            }
-            CHECK_ROW(compare(&shelf, (postern_span){instance.text, instance.length}) == 1,
-                      rows[i].format);
-        }
-        shelf_free(&shelf);
     }
 }
 
@@ -407,40 +250,12 @@ static void many_repeated_grams_are_followed_once(void) {
     shelf_free(&shelf);
 }
 
-static void survives_failing_memory(void) {
-    struct shelf shelf;
-    shelf_init(&shelf, NULL);
-    for (uint32_t i = 0; i < 50; i++) {
-        char text[64];
-        snprintf(text, sizeof text, "*:some/path/number-%u/*", i);
-        file(&shelf, span(text), i);
-    }
-    for (size_t n = 1;; n++) {
-        postern__failing_alloc failing;
-        postern__vector out;
-        size_t offset;
-        postern__failing_alloc_init(&failing, n);
-        postern__vector_init(&out, 1, &failing.allocator);
-        bool built = postern__index_build(shelf.codes.items,
-                                          POSTERN__AT(&shelf.filings, postern__filing, 0),
-                                          shelf.filings.count, &out, &offset);
-        bool failed = failing.allocations >= n;
-        CHECK(built == !failed);
-        postern__vector_free(&out);
-        CHECK(failing.live == 0);
-        if (!failed) break;
-    }
-    shelf_free(&shelf);
-}
-
 TEST_MAIN(
     RUN(examples_are_found);
     RUN(no_patterns_are_found_nowhere);
     RUN(an_index_may_be_moved);
     RUN(finds_what_trying_each_finds);
-    RUN(grams_are_chosen_where_patterns_differ);
     RUN(variables_may_be_anything);
     RUN(repeated_grams_are_followed_once);
-    RUN(many_repeated_grams_are_followed_once);
-    RUN(survives_failing_memory)
+    RUN(many_repeated_grams_are_followed_once)
 )

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "postern.h"
@@ -161,6 +162,7 @@ static void *resize(void *user, void *block, size_t old_size, size_t new_size) {
 struct total {
     double ns;
     uint64_t allocations;
+    long faults; /* pages of memory that were touched for the first time */
     size_t text, compiled;
     uint32_t policies;
 };
@@ -170,6 +172,12 @@ static double now(void) {
     struct timespec time;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static long count_faults(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
 }
 
 static postern_builder *new_builder(const postern_options *options) {
@@ -225,6 +233,7 @@ __attribute__((noinline)) static void finish(bench_how how, postern_builder *tog
 static struct total load(int form, bench_how how, uint32_t count) {
     static struct text batch[BATCH];
     struct total total = {.policies = count};
+    long faults = count_faults();
     postern_allocator allocator = {resize, &total.allocations};
     postern_options options = {.allocator = &allocator, .policy_type = POSTERN_RESOURCE};
     postern_builder *together = new_builder(&options);
@@ -241,6 +250,7 @@ static struct total load(int form, bench_how how, uint32_t count) {
     double start = now();
     finish(how, together, &total);
     total.ns += now() - start;
+    total.faults = count_faults() - faults;
     return total;
 }
 
@@ -266,9 +276,9 @@ static void time_all(uint32_t count) {
             double *sorted = speed[form][how];
             const struct total *total = &totals[form][how];
             qsort(sorted, ROUNDS, sizeof *sorted, ascending);
-            printf("%s %s %u %.0f %.1f %.1f %.1f %.2f %.2f\n", forms[form], hows[how], count,
+            printf("%s %s %u %.0f %.1f %.1f %.1f %.2f %.2f %.2f\n", forms[form], hows[how], count,
                    (double)total->text / count, sorted[ROUNDS / 2], sorted[0], sorted[ROUNDS - 1],
-                   (double)total->allocations / count,
+                   (double)total->allocations / count, (double)total->faults / count,
                    (double)total->compiled / (double)total->text);
         }
     }

@@ -102,15 +102,19 @@ local function print_speeds()
         :format(COUNT))
     print("`read`: the reader alone; `each`: a set of each; `together`: one set, with its "
         .. "directory.\n")
-    local row = "%-9s %-9s %7s %8s %16s %8s %12s %10s"
+    print("A policy's allocations, pages touched for the first time, and bytes of its set, which "
+        .. "for\n`together` are bytes of memory that a policy takes up.\n")
+    local row = "%-9s %-9s %7s %8s %16s %8s %12s %7s %8s %8s"
     print(row:format("policies", "", "bytes", "MB/s", "least to most", "instr/B", "allocations",
-                     "set B/B"))
+                     "pages", "set B", "set B/B"))
     local speeds = {}
-    for form, how, bytes, median, least, most, allocations, compiled in
+    for form, how, bytes, median, least, most, allocations, pages, compiled in
         read_command(("%s/bench_loading %d"):format(build, COUNT))
-            :gmatch("(%S+) (%S+) %d+ (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)\n") do
+            :gmatch("(%S+) (%S+) %d+ (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)\n") do
+        local is_read = how == "read"
         print(row:format(form, how, bytes, median, least .. " to " .. most, instructions(form, how),
-            allocations, how == "read" and "-" or compiled))
+            allocations, pages, is_read and "-" or ("%.0f"):format(bytes * compiled),
+            is_read and "-" or compiled))
         speeds[form .. how] = tonumber(median)
     end
     for _, how in ipairs({ "each", "together" }) do

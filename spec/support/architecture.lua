@@ -8,11 +8,11 @@ local _M = {}
 
 --- The core, in dependency order: a file includes itself and what stands before it.
 _M.CORE = {
-    "alloc", "error", "span", "word", "block", "utf8", "glob", "index", "address", "simd", "lanes",
-    "site", "packed", "interval", "blocks", "buckets", "cidr", "pages", "matcher", "scalar",
-    "document", "reader", "arn", "symbol", "value", "template", "operators", "condition",
-    "principal", "policy", "set", "directory", "compile", "builder", "request", "evaluate",
-    "question", "entry", "path", "explain",
+    "alloc", "error", "span", "word", "known", "block", "utf8", "glob", "gram", "index", "places",
+    "filing", "address", "simd", "lanes", "site", "packed", "interval", "blocks", "buckets", "cidr",
+    "pages", "matcher", "scalar", "document", "reader", "arn", "symbol", "value", "template",
+    "operators", "condition", "principal", "policy", "set", "sharing", "directory", "compile",
+    "builder", "request", "evaluate", "question", "entry", "path", "explain",
 }
 
 --- The Lua modules, in dependency order.
