@@ -44,12 +44,6 @@ typedef struct postern__lanes {
     uint32_t (*list6)(const uint8_t *list, uint32_t count, uint64_t word);
 } postern__lanes;
 
-static inline uint64_t postern__word_at(const uint8_t *bytes) {
-    return bytes[0] | (uint64_t)bytes[1] << 8 | (uint64_t)bytes[2] << 16 |
-           (uint64_t)bytes[3] << 24 | (uint64_t)bytes[4] << 32 | (uint64_t)bytes[5] << 40 |
-           (uint64_t)bytes[6] << 48 | (uint64_t)bytes[7] << 56;
-}
-
 static inline uint32_t postern__line4_scalar(const int32_t *line, int32_t key) {
     uint32_t below = 0;
     for (int i = 0; i < POSTERN__LINE4; i++) below += line[i] < key;

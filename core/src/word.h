@@ -15,8 +15,8 @@ enum { POSTERN__WORD = 8 };
 
 /* The eight bytes at `text`; written out, so that compilers make one
  * load of it. */
-static inline uint64_t postern__word_at(const char *text) {
-    const unsigned char *b = (const unsigned char *)text;
+static inline uint64_t postern__word_at(const void *text) {
+    const unsigned char *b = text;
     return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 |
            (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 |
            (uint64_t)b[7] << 56;
