@@ -27,7 +27,7 @@ return {
     limits = { timeout = 5 },
     keys = { ["acme:Slow"] = function(context, config, tools)
         if context.http.path == "/live/wait" then
-            tools.sleep(0.4)
+            tools.sleep(1)
         end
         return "yes"
     end },
@@ -204,9 +204,10 @@ api "a1" { endpoint_type = "REGIONAL", authorization = "NONE", stages = { "live"
             local waiting = host:spawn(function() return decide("/live/wait") end)
             host:sleep(0.01) -- it waits for its lazy key now
             local old = subject.estate.revision
-            -- The new policy would deny it.
-            write("p.json", POLICY:format("Second", "never"))
-            write("estate.lua", ESTATE:format("two"))
+            -- The new policy would deny it. It is nobody's until the estate names it, so that there
+            -- is one change.
+            write("q.json", POLICY:format("Second", "never"))
+            write("estate.lua", (ESTATE:format("two"):gsub("p%.json", "q.json")))
             wait_for(function() return subject.loads >= 2 and not subject.running end)
             assert.is_false(decide("/live/wait").allowed)
             assert.equal(0, subject.closed)
