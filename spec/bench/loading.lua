@@ -5,9 +5,9 @@
 -- COUNT policies of about 1 KB (100,000) by `bench_loading`, and its instructions a byte, counted
 -- by callgrind where valgrind is installed; the bytes that the published policies in
 -- ../shared/corpus have once they are compiled, where that is there; and the time to open estates,
--- each API of which has a policy of its own.
+-- each API of which has a policy of its own. The figures go to BUILD/bench/loading.json as well.
 local build = assert(arg[1], "usage: luajit spec/bench/loading.lua BUILD [COUNT]")
-package.path = "./lua/?.lua;./lua/?/init.lua;" .. package.path
+package.path = "./lua/?.lua;./lua/?/init.lua;./?.lua;" .. package.path
 package.cpath = build .. "/?.so;" .. package.cpath
 
 local COUNT = tonumber(arg[2]) or 100000
@@ -64,6 +64,16 @@ end
 -- ---- The tables ----------------------------------------------------------------
 
 
+local results = require("spec.bench.results")
+local found = { kind = "loading", machine = results.machine(), rows = {} }
+
+local function note(name, form, size, unit, median, least, most)
+    found.rows[#found.rows + 1] = { name = name, form = form, size = size, unit = unit,
+        median = tonumber(median), min = tonumber(least or median),
+        max = tonumber(most or median) }
+end
+
+
 local function read_command(command)
     local pipe = assert(io.popen(command))
     local text = pipe:read("*a")
@@ -116,6 +126,10 @@ local function print_speeds()
             allocations, pages, is_read and "-" or ("%.0f"):format(bytes * compiled),
             is_read and "-" or compiled))
         speeds[form .. how] = tonumber(median)
+        note(form, how, COUNT, "MB/s", median, least, most)
+        if not is_read then
+            note(form, how, COUNT, "B/B", compiled)
+        end
     end
     for _, how in ipairs({ "each", "together" }) do
         print(("\nAt least %d MB/s, compact, %s: %s."):format(LEAST_SPEED, how,
@@ -139,6 +153,8 @@ local function print_corpus()
         read_command(("%s/bench_loading files < %s"):format(build, list))
             :match("(%d+) (%d+) (%d+) (%d+) (%d+)")
     os.remove(list)
+    note("published", "each", tonumber(policies), "B/B", ("%.3f"):format(each / bytes))
+    note("published", "together", tonumber(policies), "B/B", ("%.3f"):format(together / bytes))
     print(("\n%s published policies (%s files that are none are left out), %s bytes: compiled, "
         .. "each a set, %.2f bytes a byte;\ntogether, a set for each type, %.2f. At most %d: %s.")
         :format(policies, skipped, bytes, each / bytes, together / bytes, MOST_BYTES,
@@ -147,6 +163,8 @@ end
 
 
 local function print_estates()
+assert(os.execute(("mkdir -p %s/bench"):format(build)) == 0)
+results.write(build .. "/bench/loading.json", found)
     print(("\nSeconds of CPU time to open an estate; of %d processes the median, least and most.\n")
         :format(PROCESSES))
     for _, count in ipairs(ESTATES) do
@@ -156,8 +174,9 @@ local function print_estates()
                 :format(build, count)))
         end
         table.sort(times)
-        print(("%6d policies %6.2f %6.2f %6.2f"):format(count, times[(PROCESSES + 1) / 2], times[1],
-            times[PROCESSES]))
+        local median = times[(PROCESSES + 1) / 2]
+        print(("%6d policies %6.2f %6.2f %6.2f"):format(count, median, times[1], times[PROCESSES]))
+        note("estate", "open", count, "s", median, times[1], times[PROCESSES])
     end
 end
 
@@ -165,3 +184,5 @@ end
 print_speeds()
 print_corpus()
 print_estates()
+assert(os.execute(("mkdir -p %s/bench"):format(build)) == 0)
+results.write(build .. "/bench/loading.json", found)

@@ -14,7 +14,7 @@ local _M = {}
 
 
 --- Kinds of results, each a file `KIND.json`.
-_M.KINDS = { "peers", "core", "structures", "entry", "profile" }
+_M.KINDS = { "peers", "core", "structures", "entry", "loading", "profile" }
 
 local ABSENT = "These figures have not been taken yet."
 
@@ -274,6 +274,19 @@ function PARTS.structures(found)
 end
 
 
+function PARTS.loading(found)
+    local rows = {}
+    for _, row in ipairs(found.rows) do
+        local figures = {}
+        for i, name in ipairs({ "median", "min", "max" }) do
+            figures[i] = ("%.3g %s"):format(row[name], row.unit)
+        end
+        rows[#rows + 1] = { row.name, row.form, count(row.size), unpack(figures) }
+    end
+    return table_of({ "Policies", "Form", "Number", "Median", "Least", "Most" }, rows, 3)
+end
+
+
 -- What Lua adds is a difference of two measurements.
 local function added_words(number)
     return number > 0 and words.time(number) or "none to be measured"
@@ -347,7 +360,7 @@ end
 
 
 -- Which kind of results a part is made of, where it is not the peers'.
-local KIND_OF = { core = "core", structures = "structures", entry = "entry",
+local KIND_OF = { core = "core", structures = "structures", entry = "entry", loading = "loading",
                   profile = "profile" }
 
 

@@ -148,4 +148,25 @@ a
             assert.is_truthy(text:find(line, 1, true), text)
         end
     end)
+
+    it("tells what loading costs, and judges it", function()
+        local all = { loading = { rows = {
+            { name = "compact", form = "each", size = 100000, unit = "MB/s", median = 86.9,
+              min = 85.8, max = 88.2 },
+            { name = "compact", form = "together", size = 100000, unit = "MB/s", median = 64,
+              min = 50, max = 70 },
+            { name = "published", form = "each", size = 398, unit = "B/B", median = 1.609,
+              min = 1.609, max = 1.609 },
+        } } }
+        local text = page.make("{{loading}}\n\n{{targets}}\n", all)
+        for _, line in ipairs({
+            "| compact | each | 100,000 | 86.9 MB/s | 85.8 MB/s | 88.2 MB/s |",
+            "| published | each | 398 | 1.61 B/B | 1.61 B/B | 1.61 B/B |",
+            "| Loading, a set of each policy | at least 80 MB/s | 86.9 MB/s | met |",
+            "| Loading, one set of 100,000 | at least 80 MB/s | 64 MB/s | **missed** by 1.3",
+            "| Published policies, compiled, a byte | at most 3 B | 1.61 B | met |",
+        }) do
+            assert.is_truthy(text:find(line, 1, true), text)
+        end
+    end)
 end)

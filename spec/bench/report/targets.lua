@@ -222,6 +222,17 @@ local function of_decisions(form)
 end
 
 
+local MEMORY = "Much of the time is the first touch of fresh memory: the tables of the " ..
+    "builder, which stay usable, and the set, which is copied out of them."
+
+
+local function loading(name, form, unit)
+    return function(all)
+        return median(all.loading, { name = name, form = form, unit = unit })
+    end
+end
+
+
 local SIZES = { { words = "10,000", policies = 10000, most = 250 },
                 { words = "100,000", policies = 100000, most = 500 } }
 local ANSWERS = { "membership", "values" }
@@ -317,6 +328,13 @@ local function all_targets()
                 of_decisions(form))
         end
     end
+    for _, how in ipairs({ "each", "together" }) do
+        add(how == "each" and "Loading, a set of each policy" or "Loading, one set of 100,000",
+            { least = 80, unit = "MB/s" }, loading("compact", how, "MB/s"), how == "together"
+            and MEMORY or nil, function() return { name = "loading", form = how } end)
+    end
+    add("Published policies, compiled, a byte", { most = 3, unit = "B" },
+        loading("published", "each", "B/B"))
     add("From Lua, on top of C, compiled", { most = 60, unit = "ns", added = true },
         entry("compiled", "ns"))
     add("From Lua, on top of C, JIT off", { most = 400, unit = "ns", added = true },
