@@ -531,7 +531,8 @@ static void profile_case(const struct bench_case *from, long turns, struct strea
     for (int answer = POSTERN__LONGEST; answer >= POSTERN__MEMBERSHIP; answer--) {
         struct contestant ours = {.name = "ours", RUNNERS(ours4)};
         if (from->family == 6) ours = (struct contestant){.name = "ours", RUNNERS(ours6)};
-        build_ours(&ours, prefixes, count, (postern__answer)answer, postern__simd_choose());
+        struct how how = {(postern__answer)answer, postern__simd_choose(), false};
+        build_ours(&ours, prefixes, count, how);
         sink += ours.throughput(ours.self, stream); /* caches are warm then */
         round_of(&ours, stream, turns);
         free_ours(ours.self);
