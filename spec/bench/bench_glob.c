@@ -18,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "filing.h"
 #include "index.h"
 #include "result.h"
 
