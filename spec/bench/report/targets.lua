@@ -209,9 +209,9 @@ local WINDOW = "The other makes one load of a large table, inlined into the loop
     "lookups overlap. Ours are a search in two steps, of many more instructions, so that " ..
     "fewer fit into the processor's window, and where tables do not fit the caches the number " ..
     "of overlapping misses is what counts."
-local VALUES = "A million answers of twenty bits do not fit the second cache, so that a lookup " ..
-    "waits for memory about as long as the other's single load does. Conditions ask for " ..
-    "membership."
+local VALUES = "A million different answers do not fit the second cache: behind a directory " ..
+    "that does, a lookup waits once for what lies further off, as the other's single load " ..
+    "does. Conditions ask for membership."
 
 -- Which profile shows why: of the case that a figure is of. One of 100,000 policies is not taken.
 local function of_decisions(form)
