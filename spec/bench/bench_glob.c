@@ -90,6 +90,7 @@ static void *shelf_new(const char *const *patterns, size_t count) {
         postern__filing filing = {.id = (uint32_t)i};
         if (!postern__glob_encode(pattern, &shelf->codes)) die("no memory");
         filing.glob = postern__glob_measure(shelf->codes.items, start, pattern.length);
+        filing.note = postern__code_note_of(shelf->codes.items, &filing.glob);
         if (postern__vector_push(&shelf->filings, &filing, 1) == NULL) die("no memory");
     }
     if (!postern__index_build(shelf->codes.items, POSTERN__AT(&shelf->filings, postern__filing, 0),
