@@ -95,6 +95,9 @@ local WARM_UP = 3
 
 -- Nanoseconds a request.
 local function run(row, turn)
+    if row.prepare then
+        row.prepare(turn)
+    end
     local pids = row.pids(turn)
     local before = _M.spent(pids)
     local answered = row.run(turn)
@@ -106,7 +109,8 @@ end
 -- @tparam {table,...} rows each `pids` (a function to a list) and `run`, a function that puts load
 -- on the server and answers how many requests it answered; it raises when an answer was wrong.
 -- Both are called with a number: where `turns` processes do the same, which of them it is. They
--- take turns, so that what one process has by chance is not in every round
+-- take turns, so that what one process has by chance is not in every round. Optionally `prepare`,
+-- which does in front of each round what does not count
 -- @tparam number rounds that count, behind some that warm up
 -- @tparam[opt] function tell called with the number of each round
 -- @treturn {table,...} for each row its nanoseconds a request, round by round
