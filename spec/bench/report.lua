@@ -29,7 +29,7 @@ function _M.row(build, options)
             end
             return pids
         end,
-        -- While others were measured, a process has lost its caches, and pages that it has not used.
+        -- While others were measured, a process has lost its caches, and pages it has not used.
         prepare = function(turn)
             local target = {}
             for name, value in pairs(targets[turn]) do
