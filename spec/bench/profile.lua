@@ -34,17 +34,6 @@ local CACHES = { flags = "--D1=32768,8,64 --LL=1048576,16,64",
 -- ---- What there is ---------------------------------------------------------------
 
 
-local function read(path)
-    local file = io.open(path, "rb")
-    if not file then
-        return nil
-    end
-    local text = file:read("*a")
-    file:close()
-    return text
-end
-
-
 local function line_of(command)
     local pipe = assert(io.popen(command))
     local line = pipe:read("*l")
@@ -65,7 +54,7 @@ local missing = {}
 
 -- Paths that are taken, those that are not told in `missing`.
 local function paths()
-    if (read("/proc/cpuinfo") or ""):find("%f[%w]avx2%f[%W]") then
+    if (results.text("/proc/cpuinfo") or ""):find("%f[%w]avx2%f[%W]") then
         return { "scalar", "avx2" }
     end
     missing[#missing + 1] = { name = "avx2", reason = "the processor has none" }
@@ -93,12 +82,12 @@ local function run(name, path, toggles, parts, caches, command)
     local line = command:format(("env POSTERN_SIMD=%s valgrind --tool=callgrind %s %s/"):format(
         path, table.concat(flags, " "), options.build))
     if os.execute(("{ %s; } >'%s' 2>&1"):format(line, log)) ~= 0 then
-        error(("%s\n%s"):format(line, (read(log) or ""):sub(-2000)), 0)
+        error(("%s\n%s"):format(line, (results.text(log) or ""):sub(-2000)), 0)
     end
     local profiles = {}
     for i = 1, parts or 1 do
         local file = parts and ("%s.%d"):format(out, i) or out
-        profiles[i] = callgrind.read(assert(read(file), file .. " was not written"))
+        profiles[i] = callgrind.read(assert(results.text(file), file .. " was not written"))
     end
     return profiles
 end
@@ -131,7 +120,7 @@ local function row_of(profile, of, units)
     local row = {
         unit = "instructions", of = of, count = units, median = each, min = each, max = each,
         calls = shares_of(callgrind.calls_from(profile, HERE, "spec/bench"), total, units),
-        functions = shares_of(callgrind.functions(profile, HERE, read), total, units),
+        functions = shares_of(callgrind.functions(profile, HERE, results.text), total, units),
     }
     if profile.total.Dr then
         row.loads = rounded(profile.total.Dr / units)

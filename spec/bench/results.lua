@@ -20,7 +20,10 @@ local ORDER = {
 }
 
 
-local function read(path)
+--- The text of a file.
+-- @tparam string path
+-- @treturn string|nil nil when it cannot be read
+function _M.text(path)
     local file = io.open(path, "rb")
     if not file then
         return nil
@@ -42,7 +45,7 @@ end
 --- The machine this runs on.
 -- @treturn table `date`, `commit`, `processor`, `cores`, `memory`, `system`, `kernel`, `compiler`
 function _M.machine()
-    local cpuinfo, meminfo = read("/proc/cpuinfo") or "", read("/proc/meminfo") or ""
+    local cpuinfo, meminfo = _M.text("/proc/cpuinfo") or "", _M.text("/proc/meminfo") or ""
     local _, cores = cpuinfo:gsub("processor%s*:", "")
     local kilobytes = tonumber(meminfo:match("MemTotal:%s*(%d+)")) or 0
     return {
@@ -51,7 +54,7 @@ function _M.machine()
         processor = cpuinfo:match("model name%s*:%s*([^\n]+)") or "unknown",
         cores = cores,
         memory = ("%.0f GiB"):format(kilobytes / 1048576),
-        system = (read("/etc/os-release") or ""):match('PRETTY_NAME="([^"]+)"') or "unknown",
+        system = (_M.text("/etc/os-release") or ""):match('PRETTY_NAME="([^"]+)"') or "unknown",
         kernel = first_line("uname -sr"),
         compiler = first_line("cc --version"),
     }
@@ -121,7 +124,7 @@ end
 -- @tparam string path
 -- @treturn table|nil nil when there is no such file
 function _M.read(path)
-    local text = read(path)
+    local text = _M.text(path)
     if not text then
         return nil
     end
